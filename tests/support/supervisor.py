@@ -1,4 +1,4 @@
-"""A service manager for tests: it passes listening sockets to the daemon and receives the daemon's sd_notify messages.
+"""A service manager for tests: it passes listening sockets to the daemon and receives its sd_notify messages.
 
 It does what systemd does with `Type=notify`, `Sockets=` and `WatchdogSec=`, for one service. No test runs the
 unit under a real systemd.
@@ -19,21 +19,21 @@ from pathlib import Path
 from tests.suites.e2e.program import SCRIPTS, Program
 from tests.suites.e2e.waiting import until
 
-#: The seconds within which a daemon has to become ready, and to stop.
+#: Seconds that a daemon has to be ready, and to stop.
 PATIENCE = 30.0
 
 BACKLOG = 1024
 
 
 class Supervisor:
-    """Runs one `signald` process after another on the same sockets and the same data directory.
+    """Runs one `signald` after the other on the same sockets and the same data directory.
 
     Attributes:
         data: the data directory.
-        sockets: the listening sockets, by name.
-        programs: the daemons in the order of their start; the last one is running.
-        notifications: every sd_notify message, in order.
-        around: a wrapper command that executes the daemon; it may be changed before a start.
+        sockets: those that it holds, by name.
+        programs: the daemons, the one that runs last.
+        told: every notification, in order.
+        around: a command that runs another one in its own place; may be changed before a start.
 
     """
 
@@ -46,15 +46,15 @@ class Supervisor:
         around: Sequence[str | Path] = (),
         descriptors: Sequence[int] = (),
     ) -> None:
-        """Open the sockets on free ports of the loopback interface, without starting a daemon.
+        """Open the sockets on free ports of the loopback interface; nothing runs yet.
 
         Arguments:
-            directory: the directory in which the data directory is created.
-            options: options of the daemon's command line.
-            names: the purposes of the sockets.
-            watchdog: seconds within which the daemon has to send a watchdog message.
-            around: a wrapper command that executes the daemon.
-            descriptors: the descriptors that the wrapper command inherits.
+            directory: for the data directory.
+            options: of the daemon's command line.
+            names: what the sockets are for.
+            watchdog: seconds within which the daemon has to show that it is alive.
+            around: a command that runs another one in its own place.
+            descriptors: that this command inherits.
 
         """
         self.data = directory / "data"
@@ -65,26 +65,26 @@ class Supervisor:
         self._descriptors = descriptors
         self.sockets = {name: socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) for name in names}
         self.programs: list[Program] = []
-        self.notifications: list[str] = []
-        # The test's own directory is not used, since its path may be too long for the address of a Unix socket.
+        self.told: list[str] = []
+        # Not in the test's directory, whose path may be too long for an address.
         self._folder = tempfile.TemporaryDirectory(prefix="signald-notify-")
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(self.notify_path)
+        self._ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._ear.bind(self.notify_path)
         self._listening = threading.Thread(target=self._listen, daemon=True)
         self._listening.start()
 
     @property
     def notify_path(self) -> str:
-        """The path of the Unix socket that receives the daemon's sd_notify messages."""
+        """Where the daemon tells how it is."""
         return str(Path(self._folder.name) / "notify")
 
     @property
     def port(self) -> int:
-        """The port of the page's socket."""
+        """The port of the page."""
         return self.port_of("page")
 
     def port_of(self, name: str) -> int:
-        """Return the port of a socket."""
+        """The port of a socket."""
         port: int = self.sockets[name].getsockname()[1]
         return port
 
@@ -100,13 +100,13 @@ class Supervisor:
 
     @property
     def process(self) -> int:
-        """The process of the daemon: the child of the wrapper command, unless that command calls exec."""
+        """The daemon's process: where another command is around it that does not become it, that command's child."""
         outer = self.program.process.pid
         inner = Path(f"/proc/{outer}/task/{outer}/children").read_text().split() if self.around else []
         return int(inner[0]) if inner else outer
 
     def start(self) -> None:
-        """Start a daemon, and wait for its sd_notify message `READY=1`."""
+        """Start a daemon, and wait until it says that it is ready."""
         ready = self.count("READY=1")
         given = [f"{name}={bound.fileno()}" for name, bound in self.sockets.items()]
         command: list[str | Path] = [*self.around, sys.executable, "-ISE", Path(__file__).with_name("activate.py")]
@@ -125,10 +125,10 @@ class Supervisor:
         until(is_ready, PATIENCE, "the daemon to be ready")
 
     def restart(self) -> tuple[float, float]:
-        """Stop the daemon with SIGTERM, start the next one, and return the seconds that either took.
+        """Stop the daemon with SIGTERM and start the next; how long either took, in seconds.
 
         Raises:
-            AssertionError: the old daemon ended with a status other than 0, or the new daemon did not start.
+            AssertionError: the one ended with another status than 0, or the other did not start.
 
         """
         begun = time.monotonic()
@@ -141,22 +141,22 @@ class Supervisor:
         return stopped - begun, time.monotonic() - stopped
 
     def count(self, line: str) -> int:
-        """Return how often a certain sd_notify message was received."""
-        return sum(line in message.splitlines() for message in list(self.notifications))
+        """How often something was told."""
+        return sum(line in told.splitlines() for told in list(self.told))
 
     def close(self) -> None:
-        """End the running daemon, and close all sockets."""
+        """End the daemon that runs, and close everything."""
         if self.programs:
             self.program.stop()
         for bound in self.sockets.values():
             bound.close()
-        # A datagram from this process to the listener's socket wakes the thread that reads from it.
+        # The listener's end.
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
             end.sendto(b"", self.notify_path)
         self._listening.join(5)
-        self._socket.close()
+        self._ear.close()
         self._folder.cleanup()
 
     def _listen(self) -> None:
-        while message := self._socket.recv(4096):
-            self.notifications.append(message.decode())
+        while told := self._ear.recv(4096):
+            self.told.append(told.decode())

@@ -1,8 +1,7 @@
-"""The attacks: each is a generator that runs on every connection of its attack.
+"""The attacks: one generator each, which runs on every connection of its attack.
 
-A generator yields the bytes to send; an empty yield sends nothing for a while. The `Link` has what the server sent,
-unless the attack does not read. When the server ends a connection, the attacker opens a new connection and starts the
-generator again.
+A generator yields bytes to send; nothing, for a while, where it yields none. What the server says is in its `Link`,
+unless the attack is not to read. When the server ends a connection, the attacker makes another one and begins again.
 """
 
 from __future__ import annotations
@@ -30,21 +29,21 @@ from tests.support.endpoints import (
 HOST = {"Host": "localhost"}
 RUBBISH = b"x" * 65536
 
-#: The symbols of session ids.
+#: Symbols of session ids.
 SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 @dataclass
 class Link:
-    """The part of an attack's TCP connection that is visible to the attack's generator.
+    """One connection of an attack, as its generator sees it.
 
     Attributes:
-        number: the number of the connection in its attack, from 0.
-        shared: state that all connections of an attack share.
-        reads: whether the connection reads; a generator may change it.
+        number: of the connection in its attack, from 0.
+        shared: what the connections of an attack tell each other.
+        reads: whether it reads; a generator may change that.
         asset: the path of the largest file that is served.
-        received: the last bytes that the server sent.
-        over: whether the attacker should close this connection and open the next one.
+        received: the last of what the server said, in bytes.
+        over: whether the attacker has seen enough of it, and goes on to the next one.
 
     """
 
@@ -55,7 +54,7 @@ class Link:
     received: bytearray = field(default_factory=bytearray)
     over: bool = False
 
-    def has_received(self, *types: str) -> bool:
+    def said(self, *types: str) -> bool:
         """Return whether one of these messages of the native dialect was received."""
         return any(f'"type":"{type}"'.encode() in self.received for type in types)
 
@@ -65,12 +64,12 @@ Attack = Callable[[Link], Iterator[bytes]]
 
 @dataclass(frozen=True)
 class Load:
-    """One attack with its expected outcome.
+    """An attack.
 
     Attributes:
-        threat: the kind of the attack.
-        sent: a description of the traffic, for the table.
-        refused: how the server ends connections: each refusal has to occur at least once. Close codes and HTTP statuses
+        threat: what it is an attack of.
+        sent: what is sent, for the table.
+        refused: how the server ends it: each is one that some connection has to meet. Close codes and HTTP statuses
             come with the error's code. Nothing where connections stay, and only what they ask for is refused.
         attack: the generator.
         spends: whether each connection has a large budget to spend before it is refused. In a short run there are only
@@ -86,39 +85,39 @@ class Load:
 
 
 def body(type: str, **keys: Any) -> bytes:
-    """Return a frame with a message of the native dialect."""
+    """A message of the native dialect in a frame."""
     keys = {key.replace("_", "-"): value for key, value in keys.items()}
     return frame(TEXT, json.dumps({"type": type, **keys}).encode())
 
 
 def upgrade(link: Link, **headers: str) -> Iterator[bytes]:
-    """Open a WebSocket of the native dialect. The server aborts a client that sends frames too early."""
+    """Open a WebSocket of the native dialect. Who sends frames before the server's answer is cut off."""
     yield upgrade_request(sec_websocket_protocol="signald.1", **headers)
     while b"\r\n\r\n" not in link.received:
         yield b""
 
 
 def wait_for(link: Link, *types: str) -> Iterator[bytes]:
-    """Send nothing until one of these messages has arrived; discard the bytes before it."""
-    while not link.has_received(*types):
+    """Send nothing until one of these has come; forget what came before it."""
+    while not link.said(*types):
         yield b""
 
 
 def greet(link: Link, **keys: Any) -> Iterator[bytes]:
-    """Open a WebSocket and send `hello`."""
+    """Shake hands and say hello."""
     yield from upgrade(link)
     yield body("hello", version=1, **keys)
     yield from wait_for(link, "welcome")
 
 
 def session_of(link: Link) -> str:
-    """Return the id of the session that was opened last."""
+    """The session that was opened last."""
     last = link.received.rpartition(b'"opened"')[2]
     return last.partition(b'"session":"')[2][:10].decode()
 
 
 def endless_frame(link: Link) -> Iterator[bytes]:
-    """Send a frame that announces a terabyte."""
+    """A frame of a terabyte."""
     yield from upgrade(link)
     yield frame_header(TEXT, 1 << 40) + b"mask"
     while True:
@@ -126,7 +125,7 @@ def endless_frame(link: Link) -> Iterator[bytes]:
 
 
 def endless_message(link: Link) -> Iterator[bytes]:
-    """Send fragments of a message that never ends."""
+    """Pieces of a message that never ends."""
     yield from upgrade(link)
     yield frame(TEXT, b"x" * 4000, fin=False)
     piece = frame(CONTINUATION, b"x" * 4000, fin=False) * 16
@@ -135,7 +134,7 @@ def endless_message(link: Link) -> Iterator[bytes]:
 
 
 def empty_pieces(link: Link) -> Iterator[bytes]:
-    """Send empty fragments, to which no limit of bytes applies."""
+    """Pieces without a byte, which no bound of bytes stops."""
     yield from upgrade(link)
     yield frame(TEXT, fin=False)
     pieces = frame(CONTINUATION, fin=False) * 5000
@@ -144,7 +143,7 @@ def empty_pieces(link: Link) -> Iterator[bytes]:
 
 
 def endless_ping(link: Link) -> Iterator[bytes]:
-    """Send a control frame that announces a terabyte."""
+    """A control frame of a terabyte."""
     yield from upgrade(link)
     yield frame_header(PING, 1 << 40) + b"mask"
     while True:
@@ -152,33 +151,33 @@ def endless_ping(link: Link) -> Iterator[bytes]:
 
 
 def _controls(opcode: int) -> Iterator[bytes]:
-    """Send control frames of the largest size in an endless loop."""
+    """Control frames of the largest size, without end."""
     many = frame(opcode, b"x" * 125) * 400
     while True:
         yield many
 
 
 def pings(link: Link) -> Iterator[bytes]:
-    """Send pings of the largest size."""
+    """Pings of the largest size."""
     yield from upgrade(link)
     yield from _controls(PING)
 
 
 def unread_pings(link: Link) -> Iterator[bytes]:
-    """Send pings of the largest size, and do not read the pongs."""
+    """The same, and their pongs are not read."""
     yield from upgrade(link)
     link.reads = False
     yield from _controls(PING)
 
 
 def pongs(link: Link) -> Iterator[bytes]:
-    """Send unsolicited pongs."""
+    """Pongs that nobody asked for."""
     yield from upgrade(link)
     yield from _controls(PONG)
 
 
 def binary(link: Link) -> Iterator[bytes]:
-    """Send binary messages."""
+    """Binary messages."""
     yield from upgrade(link)
     while True:
         yield frame(BINARY, RUBBISH[:60000])
@@ -187,8 +186,7 @@ def binary(link: Link) -> Iterator[bytes]:
 def bomb(link: Link) -> Iterator[bytes]:
     """Offer compression, and send compressed frames even when the server declined it."""
     yield from upgrade(link, sec_websocket_extensions="permessage-deflate; server_max_window_bits=15")
-    # The DEFLATE data expands each byte to thousands of zeros (RFC 1951 §3.2.4); RSV1 marks the frame as compressed
-    # (RFC 7692 §6).
+    # Zeros by the thousand in each byte (RFC 1951 §3.2.4), marked as compressed (RFC 7692 §6).
     packed = b"\xec\xc1\x01\x01\x00\x00\x00\x80\x90\xfe\xaf\xee\x08\x0a" + bytes(50000)
     many = frame(TEXT, packed, rsv=4)
     while True:
@@ -196,7 +194,7 @@ def bomb(link: Link) -> Iterator[bytes]:
 
 
 def small_requests(link: Link) -> Iterator[bytes]:
-    """Send requests whose replies are larger than the requests, and do not read the replies."""
+    """Requests whose replies are larger, and are not read."""
     yield from greet(link)
     yield body("open", capacity=8, label="x" * 64, name="x" * 64)
     yield from wait_for(link, "opened")
@@ -207,7 +205,7 @@ def small_requests(link: Link) -> Iterator[bytes]:
 
 
 def unread_messages(link: Link) -> Iterator[bytes]:
-    """Connect pairs: one member sends large messages to the other, which does not read."""
+    """Pairs: one sends large messages to the other, which does not read."""
     yield from greet(link, **({} if link.number % 2 else {"instance": os.urandom(8).hex()}))
     if link.number % 2 == 0:
         yield body("open")
@@ -227,7 +225,7 @@ def unread_messages(link: Link) -> Iterator[bytes]:
 
 
 def requests_ahead(link: Link) -> Iterator[bytes]:
-    """Pipeline requests for a large file without reading the responses."""
+    """Requests for a large file, one after the other without a look at the responses."""
     link.reads = False
     many = request(link.asset, HOST) * 500
     while True:
@@ -243,28 +241,28 @@ def unread_response(link: Link) -> Iterator[bytes]:
 
 
 def endless_body(link: Link) -> Iterator[bytes]:
-    """Send a body of gigabytes."""
+    """A body of gigabytes."""
     yield request("/", {**HOST, "Content-Length": "9999999999"}, method="POST")
     while True:
         yield RUBBISH
 
 
 def endless_chunks(link: Link) -> Iterator[bytes]:
-    """Send a chunked body that never ends."""
+    """A body in chunks that never ends."""
     yield request("/ws", {**HOST, "Transfer-Encoding": "chunked"}, method="POST")
     while True:
         yield b"8000\r\n" + RUBBISH[:0x8000] + b"\r\n"
 
 
 def endless_header(link: Link) -> Iterator[bytes]:
-    """Send a header that never ends."""
+    """A header that does not end."""
     yield request("/", HOST)[:-2] + b"X: "
     while True:
         yield RUBBISH
 
 
 def endless_headers(link: Link) -> Iterator[bytes]:
-    """Send an endless number of headers."""
+    """Headers that do not end."""
     yield request("/", HOST)[:-2]
     many = b"X: x\r\n" * 1000
     while True:
@@ -272,7 +270,7 @@ def endless_headers(link: Link) -> Iterator[bytes]:
 
 
 def messages(link: Link) -> Iterator[bytes]:
-    """Send valid messages as fast as possible."""
+    """Valid messages, as fast as they go."""
     yield from greet(link)
     many = body("ping") * 100
     while True:
@@ -280,7 +278,7 @@ def messages(link: Link) -> Iterator[bytes]:
 
 
 def hostile_json(link: Link) -> Iterator[bytes]:
-    """Send inputs in turn that have crashed JSON parsers."""
+    """Inputs that have broken JSON parsers, one after the other."""
     yield from greet(link)
     texts = [
         b"[" * 60000,
@@ -305,18 +303,18 @@ def hostile_json(link: Link) -> Iterator[bytes]:
 
 
 def sessions(link: Link) -> Iterator[bytes]:
-    """Create identities that can be resumed, each with the maximal number of sessions, and abandon them repeatedly."""
+    """Identities that can come back, each with all the sessions that it may have, left behind again and again."""
     yield from greet(link, instance=os.urandom(8).hex(), agent="x" * 64)
     yield b"".join(body("open", capacity=8, label="x" * 64, name="x" * 64, keep=True) for _ in range(30))
     yield from wait_for(link, "error")
-    # This close code makes the user away instead of ending the identity.
+    # To be away, not gone.
     yield frame(8, struct.pack("!H", 1006 + 2994))
     while True:
         yield b""
 
 
 def passwords(link: Link) -> Iterator[bytes]:
-    """Send passwords to hash, the most expensive work that a client can request."""
+    """Passwords to hash, which costs the most of all that can be asked for."""
     yield from greet(link)
     many = body("open", password="x" * 128) * 10
     while True:
@@ -324,14 +322,14 @@ def passwords(link: Link) -> Iterator[bytes]:
 
 
 def guesses(link: Link) -> Iterator[bytes]:
-    """Guess session ids at random."""
+    """Ids of sessions, at random."""
     yield from greet(link)
     while True:
         yield b"".join(body("join", session="".join(SYMBOLS[byte % 32] for byte in os.urandom(10))) for _ in range(20))
 
 
 def connections(link: Link) -> Iterator[bytes]:
-    """Send nothing: the TCP connection itself is the attack."""
+    """Nothing: the connection is the attack."""
     link.over = True
     yield b"G"
 

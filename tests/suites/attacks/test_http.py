@@ -1,4 +1,4 @@
-"""Tests HTTP requests that a server, or a proxy before it, may misinterpret."""
+"""Requests that a server, or a proxy before it, may take for something else than they are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.endpoints import request, upgrade_request
 
 HOST = {"Host": "localhost"}
 
-#: Paths that do not exist on the server, but may have a meaning elsewhere.
+#: Paths that are nothing, though they may mean something elsewhere.
 PATHS = (
     "/../../etc/passwd", "/assets/../../../etc/passwd", "/assets/..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
     "/assets/%00", "/%00", "/assets/", "/assets", "/.git/config", "/.env", "/ws/", "/ws/x", "/index.html/..", "/..",
@@ -23,19 +23,19 @@ PATHS = (
     "/%5c%5cevil.example", "/;/evil.example", "/" + "a" * 8000, "/" + "a/" * 4000, "/%ff%fe", "/\x01", "/ca-key.pem",
 )  # fmt: skip
 
-#: Paths of the operator's listener, and paths of monitoring in other servers.
+#: Paths of the operator's listener, and of monitoring in other servers.
 OPERATORS = ("/metrics", "/healthz", "/readyz", "/admin", "/admin/", "/debug", "/debug/pprof", "/server-status")
 
-#: Each is a part of a file that the server must never send.
+#: Files of an installation that a server must not show: something in one of them.
 SECRETS = (b"root:", b"PRIVATE KEY", b"[core]", b"[fonts]")
 
 
 def line(text: str, *fields: str) -> bytes:
-    """Build a request from its first line and its unchanged headers."""
+    """A request from its first line and its headers as they are."""
     return "\r\n".join([text, *fields, "", ""]).encode("latin-1")
 
 
-#: Requests that two HTTP parsers may read differently, by the name of the ambiguity.
+#: Requests that are read in two ways by two readers, by what is wrong with them.
 SMUGGLED: Mapping[str, bytes] = {
     "no Host": line("GET / HTTP/1.1"),
     "two Hosts": line("GET / HTTP/1.1", "Host: localhost", "Host: evil.example"),
@@ -64,17 +64,17 @@ SMUGGLED: Mapping[str, bytes] = {
 
 
 class HttpTests(AttackTestCase):
-    """Attacks over plain HTTP."""
+    """Over plain HTTP."""
 
     tls = False
 
     @property
-    def transport(self) -> str:
-        """The URL scheme of the transport."""
+    def over(self) -> str:
+        """The transport."""
         return "https" if self.tls else "http"
 
-    def count_verdicts(self, requests: Iterable[bytes]) -> Counter[str]:
-        """Send each request on a new TCP connection; count the verdicts. No response has a secret or a redirect."""
+    def told(self, requests: Iterable[bytes]) -> Counter[str]:
+        """Send each on a connection of its own; the answers, counted. None of them is a file or an exception."""
         victim = target(self.tls)
         found = Counter[str]()
         for data in requests:
@@ -87,27 +87,27 @@ class HttpTests(AttackTestCase):
         return found
 
     def row(self, threat: str, sent: str, found: Counter[str]) -> None:
-        """Add a row to the table of attacks."""
+        """Add a row."""
         add_threat(
-            threat, self.transport, sent, ", ".join(f"{count} times {answer}" for answer, count in found.most_common())
+            threat, self.over, sent, ", ".join(f"{count} times {answer}" for answer, count in found.most_common())
         )
 
     def test_paths(self) -> None:
-        """The server serves an allow-list of files: any other path is 404 or a bad request, and nothing redirects."""
-        found = self.count_verdicts(request(path, {**HOST, "Connection": "close"}) for path in PATHS)
-        # The server ignores the query of the page's own path.
+        """There is an allow-list of files: everything else is 404, or no request at all; nothing redirects."""
+        found = self.told(request(path, {**HOST, "Connection": "close"}) for path in PATHS)
+        # Of the page's own path the query is not looked at.
         self.assertEqual(found.pop("200"), 1)
         self.assertLessEqual(set(found), {"404 not-found", "400 bad-request"})
         self.row("path traversal, open redirect", f"{len(PATHS)} odd paths", found)
 
     def test_operators_pages(self) -> None:
-        """The page's port serves neither metrics, health checks nor the admin page."""
-        found = self.count_verdicts(request(path, {**HOST, "Connection": "close"}) for path in OPERATORS)
+        """Metrics, health and the admin page are not on this port."""
+        found = self.told(request(path, {**HOST, "Connection": "close"}) for path in OPERATORS)
         self.assertEqual(set(found), {"404 not-found"})
         self.row("metrics, health, admin from outside", f"{len(OPERATORS)} paths on the public port", found)
 
     def test_smuggling(self) -> None:
-        """The server refuses an ambiguous request and closes the TCP connection without reading further requests."""
+        """An ambiguous request is refused and closes the connection, so that no request behind it is read."""
         hidden = request("/schema/hidden", HOST)
         victim = target(self.tls)
         found = Counter[str]()
@@ -120,7 +120,7 @@ class HttpTests(AttackTestCase):
         self.row("request smuggling, Host", f"{len(SMUGGLED)} ambiguous requests with another behind", found)
 
     def test_cross_site(self) -> None:
-        """A page of another site cannot open a WebSocket in its visitor's browser."""
+        """A page of another site may not open a WebSocket with its visitor's browser."""
         victim = target(self.tls)
         scheme, other = ("https", "http") if self.tls else ("http", "ftp")
         own = f"localhost:{victim.port}"
@@ -129,7 +129,7 @@ class HttpTests(AttackTestCase):
             f"{scheme}://localhost:1", f"{scheme}://evil.example@{own}", f"{scheme}://{own}/", "", f"{scheme}://[::1",
         ]  # fmt: skip
         if not self.tls:
-            # Behind a proxy that terminates TLS, the page's own origin is valid with either scheme.
+            # Behind a proxy that ends TLS, both schemes are the page's own.
             origins.remove(f"{other}://{own}")
         found = Counter(
             verdict(exchange(victim, upgrade_request(host=own, origin=origin), source="127.0.8.3", whole=False))
@@ -141,7 +141,7 @@ class HttpTests(AttackTestCase):
         self.row("cross-site WebSocket hijacking", f"{len(origins)} other origins", found)
 
     def test_page_headers(self) -> None:
-        """The page's headers allow only its own scripts, forbid frames, and send no referrer."""
+        """The page runs its own scripts alone, in no frame, and tells nobody where it is."""
         victim = target(self.tls)
         for path in ("/", "/no-such-page", "/ws"):
             found = headers(exchange(victim, request(path, {**HOST, "Connection": "close"}), source="127.0.8.4"))
@@ -160,6 +160,6 @@ class HttpTests(AttackTestCase):
 
 
 class HttpsTests(HttpTests):
-    """The same attacks over TLS."""
+    """Over TLS."""
 
     tls = True

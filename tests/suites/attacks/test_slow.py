@@ -1,4 +1,4 @@
-"""Tests slow clients: each begins a handshake, a request or a message and does not complete it in time."""
+"""Clients that take their time: each begins something and does not go on."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from tests.suites.attacks.report import add_threat, in_full
 from tests.suites.attacks.target import Target
 from tests.support.endpoints import CONTINUATION, TEXT, frame, request, upgrade_request
 
-#: The seconds that a connection may be slow, and a tolerance: default limits, or shorter ones in a run of all tests.
+#: Seconds that a connection may be slow, and a little more: the defaults, or less in a run of all tests.
 DEADLINE, SLACK = 10.0 if in_full() else 2.0, 2.0
 
-#: The options of the limits that set the deadline.
+#: The limits that set the deadline.
 LIMITS = tuple(word for name in ("header", "hello", "fragments") for word in ("--limit", f"{name}-seconds={DEADLINE}"))
 
-#: The seconds within which the client may reply to the server's close frame.
+#: Seconds for the answer to a close frame.
 CLOSING = 5.0
 
-#: The seconds between two bytes.
+#: Seconds between two bytes.
 PACE = 0.5
 
 
 class Slow:
-    """A TCP connection on which the client sends one byte at intervals.
+    """A connection of which a byte goes now and then.
 
     Attributes:
-        begun: when the connection was opened (monotonic seconds).
-        ended: when the server ended the connection; None while it is open.
+        begun: when it was made, monotonic seconds.
+        ended: when the server ended it; None while it has not.
 
     """
 
@@ -42,8 +42,8 @@ class Slow:
         self.ended: float | None = None
         self._rest = rest
 
-    def send_byte(self) -> None:
-        """Send a byte, and check whether the server has ended the connection."""
+    def go_on(self) -> None:
+        """Send a byte, and look whether it is over."""
         try:
             if self._rest:
                 self.socket.send(self._rest[:1])
@@ -62,38 +62,38 @@ class Slow:
 
 
 def nothing(victim: Target) -> Slow:
-    """Connect, and send nothing; with TLS not even a ClientHello."""
+    """Connect, and say nothing; with TLS not even that much."""
     return Slow(socket.create_connection(("127.0.0.1", victim.port), source_address=(next_source(), 0)), b"")
 
 
 def handshake_of_tls(victim: Target) -> Slow:
-    """Send a ClientHello byte by byte; without TLS the server reads it as an invalid request."""
+    """A ClientHello, byte by byte; without TLS it is a request that is none."""
     hello = b"\x16\x03\x01\x00\xf0\x01\x00\x00\xec\x03\x03" + bytes(300)
     return Slow(socket.create_connection(("127.0.0.1", victim.port), source_address=(next_source(), 0)), hello)
 
 
 def request_headers(victim: Target) -> Slow:
-    """Send a request's headers byte by byte."""
+    """A request whose headers come byte by byte."""
     return Slow(dial(victim, next_source()), request("/", {"Host": "localhost"})[:-2] + b"X: x\r\n" * 100)
 
 
 def opening_handshake(victim: Target) -> Slow:
-    """Send the opening handshake of a WebSocket byte by byte."""
+    """A WebSocket's opening handshake, the same."""
     return Slow(dial(victim, next_source()), upgrade_request()[:-2] + b"X: x\r\n" * 100)
 
 
 def no_hello(victim: Target) -> Slow:
-    """Open a WebSocket, and send no message."""
+    """An open WebSocket on which nothing is said."""
     return _opened(victim, b"")
 
 
 def pieces_of_a_message(victim: Target) -> Slow:
-    """Send a message byte by byte, in frames."""
+    """A message that comes byte by byte, in frames."""
     return _opened(victim, frame(TEXT, b"x" * 100) * 10)
 
 
 def fragments(victim: Target) -> Slow:
-    """Send fragments of a message that never ends."""
+    """A message of fragments without end."""
     slow = _opened(victim, frame(CONTINUATION, b"x", fin=False) * 50)
     slow.socket.sendall(frame(TEXT, b"x", fin=False))
     return slow
@@ -119,10 +119,10 @@ KINDS: tuple[tuple[str, Callable[[Target], Slow], float], ...] = (
 
 
 class SlowTests(AttackTestCase):
-    """Tests of all slow clients at the same time, over ws and wss."""
+    """All kinds at once, over ws and wss."""
 
     def test_slow(self) -> None:
-        """The server ends each connection at a deadline that no byte extends, and a bystander is not delayed."""
+        """Each is over at its absolute deadline, which no byte extends, and nobody else is slower for it."""
         count = 20 if in_full() else 3
         victims = tuple(Target(tls, *LIMITS) for tls in (False, True))
         bystanders = [Bystander(victim) for victim in victims]
@@ -138,7 +138,7 @@ class SlowTests(AttackTestCase):
         while time.monotonic() < end and any(one.ended is None for one in everyone):
             for one in everyone:
                 if one.ended is None:
-                    one.send_byte()
+                    one.go_on()
             for bystander, waits in zip(bystanders, during, strict=True):
                 waits += bystander.waits(PACE / 2)
         for victim, kinds, early, late in zip(victims, slow, before, during, strict=True):

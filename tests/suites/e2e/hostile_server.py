@@ -1,16 +1,16 @@
-"""A hostile signaling server between two pages: `python -m tests.suites.e2e.hostile_server PORT CONDUCT`.
+"""A signaling server that sits between two pages: `python -m tests.suites.e2e.hostile_server PORT CONDUCT`.
 
-It forwards the page and the protocol of an honest `signald --no-tls` at that port, but it terminates the peer
-connection of each page with a key of its own instead of connecting the pages. It sends no video. It prints `listening
-PORT`. CONDUCT determines what it does in the data channel:
+It serves the page and the protocol of an honest `signald --no-tls` at that port, but each page gets a connection that
+ends here, with a key of this program's, in the place of the other page. Pictures are left out. It prints
+`listening PORT`. What it does in the data channel is its conduct:
 
-- `forward`: it forwards the messages of each page unchanged;
+- `forward`: it passes on what each says, unchanged;
 - `own-numbers`: it takes part in both exchanges with a number of its own;
-- `reflect`: it returns to each page the page's own messages;
+- `reflect`: it sends each what they said themselves;
 - `early-reveal`: it reveals a number before it has committed to any;
-- `mismatch`: it reveals a number other than the number that it committed to;
-- `dumb`: it never sends hello;
-- `late-key`: it lets the pages connect directly, and replaces the key in a later negotiation.
+- `mismatch`: it reveals another number than the one it committed to;
+- `dumb`: it never says hello;
+- `late-key`: it lets the two connect as they are, and puts another key into what they agree on later.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ ANSWERS = {
     "early-reveal": {"hello": [HELLO, REVEAL]},
     "mismatch": {"hello": [HELLO, COMMIT], "commit": [REVEAL_ANOTHER]},
 }
-"""The replies to a page's message, by conduct and by the type of the message."""
+"""By conduct and the type of a page's message: what it is told."""
 
 FINGERPRINT = "EE:" * 31 + "EE"
 
 
 class End:
-    """The server's end of the peer connection with one page.
+    """The end of the connection with one page that is here.
 
     Attributes:
-        sdp: the local description, once it is created.
-        other: the server's end of the peer connection with the other page.
+        sdp: the own description, once it is made.
+        other: the end of the connection with the other page.
 
     """
 
@@ -73,24 +73,24 @@ class End:
         self._channel.on("message", self._came)
 
     async def answer(self, sdp: str) -> None:
-        """Create the answer to a page's offer."""
+        """Answer a page's offer."""
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         await self._connection.setLocalDescription(await self._connection.createAnswer())
         self.sdp = self._connection.localDescription.sdp
 
     async def offer(self) -> None:
-        """Create an offer for a page."""
+        """Make an offer for a page."""
         for kind in ("audio", "video"):
             self._connection.addTransceiver(kind)
         await self._connection.setLocalDescription(await self._connection.createOffer())
         self.sdp = self._connection.localDescription.sdp
 
     async def answered(self, sdp: str) -> None:
-        """Apply the page's answer to the server's offer."""
+        """Take the page's answer to it."""
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
 
     async def reach(self, candidates: list[dict[str, Any]]) -> None:
-        """Apply a candidate of the page, unless it has an mDNS host name, which aiortc does not support."""
+        """Take addresses of the page; aiortc knows no host names of mDNS."""
         for plain in candidates:
             line = plain["candidate"].removeprefix("candidate:")
             if line and ".local " not in line:
@@ -98,8 +98,8 @@ class End:
                 candidate.sdpMid, candidate.sdpMLineIndex = plain["sdpMid"], plain["sdpMLineIndex"]
                 await self._connection.addIceCandidate(candidate)
 
-    def send(self, text: str) -> None:
-        """Send a text to the page as soon as the data channel is open."""
+    def say(self, text: str) -> None:
+        """Send a text to the page, at once or as soon as it can be sent."""
         if self._channel.readyState == "open":
             self._channel.send(text)
         else:
@@ -111,16 +111,16 @@ class End:
 
     def _came(self, text: str) -> None:
         if self._conduct == "forward" and self.other is not None:
-            self.other.send(text)
+            self.other.say(text)
         elif self._conduct == "reflect":
-            self.send(text)
+            self.say(text)
         else:
             for answer in ANSWERS.get(self._conduct, {}).get(json.loads(text)["type"], []):
-                self.send(answer)
+                self.say(answer)
 
 
 class Middle:
-    """Both ends of the only call, and the conduct of the server."""
+    """Both ends of the only call."""
 
     def __init__(self, conduct: str) -> None:
         self._conduct = conduct
@@ -129,7 +129,7 @@ class Middle:
         self._offers = 0
 
     async def changed(self, page: object, text: str) -> str:
-        """Return the message that the honest server receives in place of a page's message."""
+        """Return what the server is told in the place of a page's message."""
         message = json.loads(text)
         if self._conduct == "late-key":
             self._offers += message["type"] == "offer"
@@ -154,29 +154,29 @@ class Middle:
 
 
 class ToServer(WebSocketClientProtocol):
-    """The WebSocket to the honest server on behalf of a page."""
+    """The connection to the honest server in a page's place."""
 
     page: Front
 
     def onOpen(self) -> None:
-        """Send the page's messages that arrived before the WebSocket was open."""
+        """Send what the page said meanwhile."""
         self.page.reached(self)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """Forward the message to the page."""
+        """Pass it on."""
         self.page.sendMessage(payload, isBinary)
 
     def onClose(self, wasClean: bool, code: int, reason: str) -> None:
-        """Close the page's WebSocket, too."""
+        """End the page's connection, too."""
         self.page.sendClose()
 
 
 class Fronts(WebSocketServerFactory):
-    """Creates the WebSockets to the pages.
+    """Makes the connections of pages.
 
     Attributes:
         target: the port of the honest server.
-        middle: the man in the middle, which changes the pages' messages.
+        middle: what changes what they say.
 
     """
 
@@ -187,14 +187,14 @@ class Fronts(WebSocketServerFactory):
 
 
 class ToServers(WebSocketClientFactory):
-    """Creates the WebSocket to the honest server for one page."""
+    """Makes the connection to the honest server for one page."""
 
     def __init__(self, page: Front) -> None:
         super().__init__(f"ws://{LOCAL}:{page.factory.target}/ws", protocols=[SUBPROTOCOL])
         self._page = page
 
     def buildProtocol(self, addr: Any) -> ToServer:
-        """Create a protocol that belongs to the page's WebSocket."""
+        """Let it belong to the page."""
         server = ToServer()
         server.factory = self
         server.page = self._page
@@ -202,13 +202,13 @@ class ToServers(WebSocketClientFactory):
 
 
 class Front(WebSocketServerProtocol):
-    """The WebSocket of a page. The messages of the page are changed in their order, and sent to the honest server."""
+    """The connection of a page. What it says is changed in its order, and sent to the honest server."""
 
     factory: Fronts
     _server: ToServer | None = None
 
     def onConnect(self, request: Any) -> str:
-        """Choose the native protocol."""
+        """Speak the native protocol."""
         return SUBPROTOCOL
 
     def onOpen(self) -> None:
@@ -217,7 +217,7 @@ class Front(WebSocketServerProtocol):
         self.factory.reactor.connectTCP(LOCAL, self.factory.target, ToServers(self))
 
     def reached(self, server: ToServer) -> None:
-        """Store the WebSocket to the honest server, and send the queued messages."""
+        """The honest server is there."""
         self._server = server
         self._work = asyncio.ensure_future(self._pass())
 
@@ -227,19 +227,19 @@ class Front(WebSocketServerProtocol):
             self._server.sendMessage(text.encode())
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """Queue a message of the page, change it, and forward it."""
+        """Take what the page says."""
         self._said.put_nowait(payload.decode())
 
     def onClose(self, wasClean: bool, code: int, reason: str) -> None:
-        """Close the WebSocket to the honest server, too."""
+        """End the connection to the server, too."""
         if self._server is not None:
             self._server.sendClose()
             self._work.cancel()
 
 
 async def main(reactor: Any, target: int, conduct: str) -> None:
-    """Serve until the process is terminated."""
-    # These modules use the reactor that is installed when they are imported.
+    """Serve until the end of the process."""
+    # They take the reactor that is installed when they are imported.
     from autobahn.twisted.resource import WebSocketResource
     from twisted.web.proxy import ReverseProxyResource
 

@@ -1,7 +1,7 @@
-"""A client in the dialect of the original server: `python -m tests.suites.e2e.original_peer URL [ID]`.
+"""A client of the original's kind that calls: `python -m tests.suites.e2e.original_peer URL [ID]`, a host without ID.
 
-Without ID it is the host. It exchanges the enum of the Rust tutorial over a plain WebSocket, sends a small pattern and
-a tone, and prints `session ID` when it has opened a session, and `frames N` after every ten frames that it has decoded.
+It speaks the enum of the Rust tutorial over a plain WebSocket, sends a small pattern and a tone, and prints
+`session ID` when it has opened one, and `frames N` each time it has decoded another ten.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from signald_client.pattern import PatternAndTone
 
 
 class Original:
-    """A client of the original's dialect in one session."""
+    """One client in one session."""
 
     def __init__(self, url: str) -> None:
         self.socket = websocket.create_connection(url)
@@ -29,37 +29,37 @@ class Original:
         for track in PatternAndTone(320, 240, 15).tracks():
             self.connection.addTrack(track)
 
-    def send(self, variant: object) -> None:
+    def say(self, variant: object) -> None:
         """Send a value of the enum."""
         self.socket.send(json.dumps(variant))
 
     def receive(self, track: Any) -> None:
-        """Count the frames of the received tracks."""
+        """Count what comes."""
         self.counting = asyncio.ensure_future(count(track))
 
     async def run(self, session: str) -> None:
-        """Open or join a session, and run until the WebSocket is closed."""
-        self.send({"SessionJoin": session} if session else "SessionNew")
+        """Open a session, or join one, and go on until the connection ends."""
+        self.say({"SessionJoin": session} if session else "SessionNew")
         while True:
             text = await asyncio.to_thread(self.socket.recv)
             if not text:
                 return
             [(name, value)] = json.loads(text).items()
-            await self.handle_message(name, value)
+            await self.hear(name, value)
 
-    async def handle_message(self, name: str, value: Any) -> None:
-        """React to a message as the original client did."""
+    async def hear(self, name: str, value: Any) -> None:
+        """Do what the original did."""
         if name == "SessionReady":
             self.session = value
             sys.stdout.write(f"session {value}\n")
         elif name == "SessionJoinSuccess":
             self.session = value
             await self.connection.setLocalDescription(await self.connection.createOffer())
-            self.send({"VideoOffer": [self.connection.localDescription.sdp, self.session]})
+            self.say({"VideoOffer": [self.connection.localDescription.sdp, self.session]})
         elif name == "VideoOffer":
             await self.connection.setRemoteDescription(RTCSessionDescription(value[0], "offer"))
             await self.connection.setLocalDescription(await self.connection.createAnswer())
-            self.send({"VideoAnswer": [self.connection.localDescription.sdp, self.session]})
+            self.say({"VideoAnswer": [self.connection.localDescription.sdp, self.session]})
         elif name == "VideoAnswer":
             await self.connection.setRemoteDescription(RTCSessionDescription(value[0], "answer"))
         elif name == "IceCandidate":
@@ -67,7 +67,7 @@ class Original:
         sys.stdout.flush()
 
     async def add(self, body: dict[str, Any]) -> None:
-        """Add a candidate of the other member, unless it is empty or an mDNS name, which aiortc rejects."""
+        """Add a candidate of the other side; aiortc knows no empty ones, and no host names of mDNS."""
         line = body["candidate"].removeprefix("candidate:")
         if not line or ".local " in line:
             return
@@ -77,7 +77,7 @@ class Original:
 
 
 async def count(track: Any) -> None:
-    """Receive the frames of a track, and print their number."""
+    """Take the frames of a track, and say how many there were."""
     frames = 0
     while True:
         await track.recv()
@@ -88,7 +88,7 @@ async def count(track: Any) -> None:
 
 
 async def main() -> None:
-    """Run one client until it ends."""
+    """Run one client."""
     await Original(sys.argv[1]).run(*sys.argv[2:] or [""])
 
 

@@ -1,4 +1,4 @@
-"""A webhook service of an application: it verifies the signature of each request as docs/tokens.md describes."""
+"""An application's service that decides who may: it checks the signature of each question as docs/tokens.md says."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from typing import Any
 
 
 class Service:
-    """A running webhook service on this machine.
+    """A running service on this machine.
 
     Attributes:
-        url: the URL of the webhook.
-        requests: the bodies of the received requests.
-        answer: the body of the response; with None the service closes the connection without a response.
+        url: where it is asked.
+        questions: the bodies of what it was asked.
+        answer: what it says; the text of the connection's end for None.
 
     """
 
     def __init__(self, secret: bytes, tls: ssl.SSLContext | None = None) -> None:
-        """Start the service, with TLS if a certificate is given."""
-        self.requests: list[dict[str, Any]] = []
+        """Start it, with TLS where a certificate is given."""
+        self.questions: list[dict[str, Any]] = []
         self.answer: dict[str, Any] | None = {"allow": True}
         service = self
 
-        class Handler(BaseHTTPRequestHandler):
-            """Handles the requests of one TCP connection."""
+        class Questions(BaseHTTPRequestHandler):
+            """One connection."""
 
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                """Verify a request, and send the response."""
+                """Answer a question."""
                 body = self.rfile.read(int(self.headers["content-length"]))
                 id, sent = self.headers["webhook-id"], self.headers["webhook-timestamp"]
                 digest = hmac.new(secret, f"{id}.{sent}.".encode() + body, hashlib.sha256).digest()
@@ -44,7 +44,7 @@ class Service:
                 if not is_ours or abs(time.time() - int(sent)) > 60:
                     self.send_error(401)
                     return
-                service.requests.append(json.loads(body))
+                service.questions.append(json.loads(body))
                 if service.answer is None:
                     self.close_connection = True
                     return
@@ -55,9 +55,9 @@ class Service:
                 self.wfile.write(answer)
 
             def log_message(self, *_: object) -> None:
-                """Write no log."""
+                """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Questions)
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         scheme, host = ("http", "127.0.0.1") if tls is None else ("https", "localhost")
@@ -65,6 +65,6 @@ class Service:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
-        """Stop the service."""
+        """End it."""
         self._server.shutdown()
         self._server.server_close()

@@ -1,4 +1,4 @@
-"""Tests signald behind nginx and HAProxy, with the files of `deploy/` as an operator copies them."""
+"""signald behind nginx and HAProxy, with the files of `deploy/` as an operator copies them."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.reverse_proxy import HAProxy, Nginx, ReverseProxy
 from tests.support.public_authority import PublicAuthority
 
-#: The seconds within which a message or a response has to arrive.
+#: Seconds to wait for whatever should come.
 PATIENCE = 20.0
 
-#: The addresses of two clients on this machine, which the server distinguishes by address.
+#: Clients on this machine that are told apart by their addresses.
 ADA, BOB = "127.0.0.2", "127.0.0.3"
 
 
 class Client:
-    """A client of the native protocol with a separate address."""
+    """A client of the native protocol with an address of its own."""
 
     def __init__(self, proxy: ReverseProxy, trust: ssl.SSLContext, address: str, *headers: str) -> None:
-        """Open a WebSocket as the page does.
+        """Open a WebSocket, as the page does.
 
         Raises:
-            WebSocketBadStatusException: the server refuses the handshake.
+            WebSocketBadStatusException: it is refused.
 
         """
         plain = socket.create_connection(("127.0.0.1", proxy.port), PATIENCE, source_address=(address, 0))
@@ -52,17 +52,17 @@ class Client:
             wrapped.close()
             raise
 
-    def request(self, kind: str, **body: Any) -> Any:
-        """Send a request, and return the next message."""
+    def ask(self, kind: str, **body: Any) -> Any:
+        """Send a request and return the next message."""
         self.socket.send(json.dumps({"type": kind, **body}))
-        return self.receive()
+        return self.hear()
 
-    def receive(self) -> Any:
-        """Receive the next message."""
+    def hear(self) -> Any:
+        """Return the next message."""
         return json.loads(self.socket.recv())
 
     def close(self) -> None:
-        """Close the WebSocket."""
+        """Go."""
         self.socket.close()
 
 
@@ -71,18 +71,18 @@ class ProxyTests:
 
     kind: ClassVar[type[ReverseProxy]]
 
-    #: The proxy's setting of the idle timeout for a WebSocket, and the same setting with two seconds.
+    #: The setting of the proxy's idle timeout for a WebSocket, and the same setting with two seconds.
     timeout: ClassVar[tuple[str, str]]
 
     def setUp(self: Any) -> None:
-        """Create a certificate, and an authority to trust."""
+        """Make a certificate, and an authority to trust."""
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
         self.authority = PublicAuthority.create()
         self.trust = ssl.create_default_context(cadata=certificates_pem((self.authority.root,)).decode())
 
     def serve(self: Any, *options: str, changes: dict[str, str] | None = None) -> ReverseProxy:
-        """Start signald and the reverse proxy."""
+        """Start signald and the proxy."""
         daemon = Daemon(self.directory, *BEHIND_PROXY, *options)
         self.addCleanup(daemon.stop)
         pair = self.authority.issue(LOCALHOST)
@@ -97,10 +97,10 @@ class ProxyTests:
         self.addCleanup(client.close)
         return client
 
-    def fetch(
+    def ask(
         self: Any, proxy: ReverseProxy, method: str, path: str, body: bytes | None = None
     ) -> tuple[int, Any, bytes]:
-        """Send an HTTP request; return status, headers and body of the response."""
+        """One HTTP request: the status, the headers, the body of the answer."""
         connection = http.client.HTTPSConnection("localhost", proxy.port, timeout=PATIENCE, context=self.trust)
         self.addCleanup(connection.close)
         connection.request(method, path, body)
@@ -108,13 +108,13 @@ class ProxyTests:
         return answer.status, answer.headers, answer.read()
 
     def test_page(self: Any) -> None:
-        """The page is served with its headers; plain HTTP is redirected to HTTPS; a request with a body is refused."""
+        """It comes with its headers; what speaks plain HTTP is sent to HTTPS; a body is refused."""
         proxy = self.serve()
-        status, headers, body = self.fetch(proxy, "GET", "/")
+        status, headers, body = self.ask(proxy, "GET", "/")
         self.assertEqual(status, 200)
         self.assertIn(b"<!doctype html>", body.lower())
         self.assertIn("frame-ancestors 'none'", headers["Content-Security-Policy"])
-        self.assertEqual(self.fetch(proxy, "POST", "/", b"x" * 2000)[0], 413)
+        self.assertEqual(self.ask(proxy, "POST", "/", b"x" * 2000)[0], 413)
         plain = http.client.HTTPConnection("127.0.0.1", proxy.plain_port, timeout=PATIENCE)
         self.addCleanup(plain.close)
         plain.request("GET", "/", headers={"Host": "localhost"})
@@ -122,66 +122,66 @@ class ProxyTests:
         self.assertEqual((answer.status, answer.headers["Location"]), (301, "https://localhost/"))
 
     def test_session(self: Any) -> None:
-        """The largest offer reaches the guest unchanged; a message that is too large disconnects its sender only."""
+        """Two meet, and the largest offer arrives as it was sent; a message that is too large ends its sender alone."""
         proxy = self.serve()
         ada, bob = self.client(proxy, ADA), self.client(proxy, BOB)
-        users = [client.request("hello", version=1)["user"] for client in (ada, bob)]
-        session = ada.request("open")["session"]
-        self.assertEqual(bob.request("join", session=session)["type"], "joined")
-        self.assertEqual(ada.receive()["type"], "member-joined")
+        users = [client.ask("hello", version=1)["user"] for client in (ada, bob)]
+        session = ada.ask("open")["session"]
+        self.assertEqual(bob.ask("join", session=session)["type"], "joined")
+        self.assertEqual(ada.hear()["type"], "member-joined")
         sdp = "v=0\r\n" + "a" * 60000
         negotiation = {"offerer": users[1], "n": 1}
         bob.socket.send(
             json.dumps({"type": "offer", "session": session, "to": users[0], "negotiation": negotiation, "sdp": sdp})
         )
-        received = ada.receive()
-        self.assertEqual((received["type"], received["from"], received["sdp"]), ("offer", users[1], sdp))
+        heard = ada.hear()
+        self.assertEqual((heard["type"], heard["from"], heard["sdp"]), ("offer", users[1], sdp))
         bob.socket.send("x" * 70000)
         opcode, frame = bob.socket.recv_data()
         self.assertEqual((opcode, int.from_bytes(frame[:2], "big")), (websocket.ABNF.OPCODE_CLOSE, 1009))
-        self.assertEqual(ada.receive()["type"], "member-left")
+        self.assertEqual(ada.hear()["type"], "member-left")
 
     def test_addresses(self: Any) -> None:
-        """Each client is counted by its own address, whatever X-Forwarded-For header the client sends."""
+        """Each client is counted by its own address, whatever it says about it."""
         proxy = self.serve("--limit", "address-connections=2")
         for _ in range(2):
             self.client(proxy, ADA)
         for headers in ([], ["X-Forwarded-For: 198.51.100.9"], ["X-Forwarded-For: 127.0.0.1", "Forwarded: for=x"]):
             refused = self.assertRaises(websocket.WebSocketBadStatusException, self.client, proxy, ADA, *headers)
             self.assertEqual(refused.status_code, 429)
-        self.assertEqual(self.client(proxy, BOB).request("hello", version=1)["type"], "welcome")
+        self.assertEqual(self.client(proxy, BOB).ask("hello", version=1)["type"], "welcome")
 
     def test_idle(self: Any) -> None:
-        """An idle WebSocket stays open beyond the proxy's idle timeout, since signald sends pings."""
+        """A WebSocket that says nothing outlives the proxy's patience, since signald pings."""
         proxy = self.serve("--limit", "ping-seconds=0.5", changes=dict([self.timeout]))
         client = self.client(proxy)
-        client.request("hello", version=1)
+        client.ask("hello", version=1)
         pings, began = 0, time.monotonic()
         while time.monotonic() < began + 4:
-            opcode, _frame = client.socket.recv_data(control_frame=True)  # recv_data replies to the ping.
+            opcode, _frame = client.socket.recv_data(control_frame=True)  # which answers it
             pings += opcode == websocket.ABNF.OPCODE_PING
         self.assertGreaterEqual(pings, 4)
-        self.assertEqual(client.request("ping")["type"], "pong")
+        self.assertEqual(client.ask("ping")["type"], "pong")
 
     def test_idle_without_pings(self: Any) -> None:
-        """Without pings the proxy closes an idle WebSocket, which proves that its idle timeout is active."""
+        """Without them it would not: the patience that was tested is there."""
         proxy = self.serve("--limit", "ping-seconds=60", changes=dict([self.timeout]))
         client = self.client(proxy)
-        client.request("hello", version=1)
+        client.ask("hello", version=1)
         began = time.monotonic()
-        self.assertRaises((websocket.WebSocketConnectionClosedException, OSError), client.receive)
+        self.assertRaises((websocket.WebSocketConnectionClosedException, OSError), client.hear)
         self.assertLess(time.monotonic() - began, 10)
 
 
 class NginxTests(ProxyTests, SynchronousTestCase):
-    """The tests behind nginx."""
+    """Behind nginx."""
 
     kind = Nginx
     timeout = ("proxy_read_timeout 120s", "proxy_read_timeout 2s")
 
 
 class HAProxyTests(ProxyTests, SynchronousTestCase):
-    """The tests behind HAProxy."""
+    """Behind HAProxy."""
 
     kind = HAProxy
     timeout = ("timeout tunnel 120s", "timeout tunnel 2s")

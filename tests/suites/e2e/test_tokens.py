@@ -1,4 +1,4 @@
-"""Tests tokens and the webhook: a daemon that requires them, and clients with and without tokens."""
+"""Tokens and the webhook: a daemon that asks for them, and clients with and without."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SESSION = "7Q2M9RT6ZC"
 
 
 class TokenTestCase(CallTestCase):
-    """A test case with a daemon whose configuration the test writes."""
+    """A daemon whose configuration the test writes."""
 
     need = "everyone"
 
     def setUp(self) -> None:
-        """Write the secret and the configuration, and start the daemon."""
+        """Start it."""
         super().setUp()
         secret = self.directory / "secret"
         secret.touch(mode=0o600)
@@ -38,18 +38,18 @@ class TokenTestCase(CallTestCase):
         self.start_daemon("--config", str(self.config))
 
     def configure(self, need: str, rest: str = "") -> None:
-        """Write the configuration file."""
+        """Write the configuration."""
         self.config.write_text(f'[tokens]\nneed = "{need}"\nsecret_file = "secret"\n{rest}')
 
     def token(self, *options: str, user: str = "ann") -> str:
-        """Create a token with the command `signald token`."""
+        """Have the command mint a token."""
         command = [str(SCRIPTS / "signald"), "token", "--config", str(self.config), "--user", user, *options]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
         self.assertEqual(done.stderr, "")
         return done.stdout.strip()
 
     def client(self, token: str | None = None) -> NativeClient:
-        """Connect a client, and send `hello`."""
+        """A client that has said hello."""
         client = NativeClient(self.daemon.port, tls=True)
         self.addCleanup(client.close)
         client.greet(**({} if token is None else {"token": token}))
@@ -64,17 +64,17 @@ class TokenTestCase(CallTestCase):
             client.close()
 
     def reload(self) -> None:
-        """Make the daemon reload its configuration."""
+        """Have the daemon read its configuration again."""
         before = self.daemon.program.stderr.count("the configuration was read")
         self.daemon.program.process.send_signal(signal.SIGHUP)
         until(lambda: self.daemon.program.stderr.count("the configuration was read") > before, PATIENCE, "the reload")
 
 
 class DaemonTests(TokenTestCase):
-    """Tests of the daemon with native clients."""
+    """The daemon by itself."""
 
     def test_with_and_without(self) -> None:
-        """A client needs a token; only tokens for a session allow to open it as host and to join it as guest."""
+        """Nobody is welcome without one; the host of a token's session opens it, its guest joins, a stranger cannot."""
         reply = NativeClient(self.daemon.port, tls=True).ask("hello", version=1)
         self.assertEqual(reply["code"], "token-required")
         ann = self.client(self.token("--session", SESSION, "--role", "host"))
@@ -87,7 +87,7 @@ class DaemonTests(TokenTestCase):
         self.assertEqual(stranger.ask("open")["code"], "not-permitted")
 
     def test_the_original_s_clients(self) -> None:
-        """Clients of the original's dialect, which have no token, are disconnected with the reason."""
+        """They are closed with the reason."""
         socket: Any = websocket.create_connection(
             f"wss://localhost:{self.daemon.port}/ws",
             sslopt={"cert_reqs": 0, "check_hostname": False},
@@ -100,7 +100,7 @@ class DaemonTests(TokenTestCase):
         self.assertEqual(int.from_bytes(data[:2], "big"), 1008)
 
     def test_expiry_cuts_nothing(self) -> None:
-        """After its token has expired a member stays, even after a resume, but cannot open another session."""
+        """A token of a few seconds: the call goes on, also over a resume, and no new one begins."""
         ann = NativeClient(self.daemon.port, tls=True)
         self.addCleanup(ann.close)
         self.configure("everyone", "leeway_seconds = 0\n")
@@ -126,7 +126,7 @@ class DaemonTests(TokenTestCase):
         self.assertEqual(bob.hear_type("message")["content"], "yes")
 
     def test_a_reload(self) -> None:
-        """A reload applies a new secret at once, and members stay; a secret that cannot be read changes nothing."""
+        """Another secret counts at once, who is in stays; one that cannot be read changes nothing."""
         old = self.token("--role", "host")
         ann = self.client(old)
         session = ann.ask("open")["session"]
@@ -144,7 +144,7 @@ class DaemonTests(TokenTestCase):
         self.assertEqual(ann.ask("ping")["type"], "pong")
 
     def test_it_does_not_start(self) -> None:
-        """With a secret that other users can read the daemon does not start: it prints one sentence, with status 1."""
+        """With a secret that others can read: one sentence, status 1."""
         (self.directory / "secret").chmod(0o644)
         command = [
             str(SCRIPTS / "signald"),
@@ -160,7 +160,7 @@ class DaemonTests(TokenTestCase):
         self.assertIn("open to others", done.stderr)
 
     def test_nothing_of_a_token_is_in_the_log(self) -> None:
-        """The log contains neither a token nor the user of a token."""
+        """Neither a token nor its user is in the log."""
         token = self.token(user="a-user-of-the-log-test")
         self.client(token).ask("open")
         NativeClient(self.daemon.port, tls=True).ask("hello", version=1, token=token[:-3])
@@ -171,10 +171,10 @@ class DaemonTests(TokenTestCase):
 
 
 class PeerTests(TokenTestCase):
-    """Tests of `signald-peer` with tokens."""
+    """`signald-peer`."""
 
     def test_a_call(self) -> None:
-        """Two peers have a call with tokens, one in a file and one in the link."""
+        """With tokens, in a file and in the link."""
         host_token = self.directory / "token"
         host_token.write_text(self.token("--session", SESSION, "--role", "host") + "\n")
         ann = self.peer("host", "--duration", "10", "--token-file", str(host_token))
@@ -185,7 +185,7 @@ class PeerTests(TokenTestCase):
         self.assertGreater(ann.figures().frames_in, 0)
 
     def test_without(self) -> None:
-        """Without a token the peer's report contains the reason, and standard error has one sentence."""
+        """The reason is in the report, and a sentence on standard error."""
         for arguments, code, sentence in (
             (("host",), "token-required", "This request needs a token."),
             (("host", "--token", "x"), "token-invalid", "The token is not valid."),
@@ -198,20 +198,20 @@ class PeerTests(TokenTestCase):
 
 
 class PageTests(TokenTestCase):
-    """Tests of the call page that is opened by a link with a token."""
+    """The call page, opened by a link that carries a token."""
 
     def link(self, *options: str, user: str = "ann") -> str:
-        """Return the fragment of a link with a token."""
+        """The fragment of such a link."""
         return f"{SESSION}&token={self.token('--session', SESSION, *options, user=user)}"
 
     def open(self, fragment: str = "") -> CallPage:
-        """Open the page, and assert that the page has removed the token from its address."""
+        """Open the page, and see that no token is in its address."""
         page = self.page(fragment=fragment)
         until(lambda: "token" not in page.tab.evaluate("location.href"), PATIENCE, "an address without the token")
         return page
 
     def test_a_call(self) -> None:
-        """An early guest waits until the host opens the session; after a reload the guest is in the call again."""
+        """The guest comes first and waits; the host's link opens the session; both see each other; then one reloads."""
         bob = self.open(self.link(user="bob"))
         bob.join()
         bob.wait_for("connecting")
@@ -227,7 +227,7 @@ class PageTests(TokenTestCase):
         self.assertNotIn("eyJ", said)
 
     def test_a_reload_before_the_call(self) -> None:
-        """The tab stores the token, so that a reload does not lose it although the address no longer contains it."""
+        """The token is this tab's: it is not lost with the address that it came in."""
         ann = self.open(self.link("--role", "host"))
         ann.tab.reload()
         ann.wait_for("start")
@@ -235,7 +235,7 @@ class PageTests(TokenTestCase):
         ann.wait_for("waiting")
 
     def test_a_crash_after_the_tokens_have_expired(self) -> None:
-        """A restarted server refuses the expired tokens of a call's members, but their peer connections continue."""
+        """The server knows nobody any more and lets nobody in; those who are in a call with each other stay in it."""
         token = self.token("--session", SESSION, "--role", "host")
         ann = self.open(f"{SESSION}&token={token}")
         ann.join()
@@ -245,7 +245,7 @@ class PageTests(TokenTestCase):
         for page in (ann, bob):
             page.wait_for("connected")
         self.daemon.kill()
-        # The restarted daemon's date is a day on which the tokens have expired.
+        # The next one has the date of a day on which the tokens have expired.
         later = another_clock(FAKETIME="+30d")
         self.start_daemon("--config", str(self.config), "--port", str(self.daemon.port), environment=later)
         self.assertTrue(self.is_expired(token))
@@ -254,7 +254,7 @@ class PageTests(TokenTestCase):
         watch(ann, bob)
 
     def test_what_the_page_says(self) -> None:
-        """The page shows a plain sentence for a missing, invalid or expired token, and for another session's."""
+        """A plain sentence where a token is missing, bad, old, or good for something else."""
         self.configure(self.need, "leeway_seconds = 0\n")
         self.reload()
         expired = self.token("--session", SESSION, "--expires", "1s")
@@ -274,12 +274,12 @@ class PageTests(TokenTestCase):
 
 
 class HostTests(TokenTestCase):
-    """Tests of a daemon that requires a token from hosts only."""
+    """A daemon that requires a token from hosts only."""
 
     need = "hosts"
 
     def test_anybody_joins(self) -> None:
-        """A client without a token can join by the id, and is refused with the reason if it opens a session."""
+        """By the id alone, and is told why they cannot open."""
         ann = self.page(fragment=f"&token={self.token('--role', 'host')}")
         session = ann.host()
         bob = self.page(fragment=session)
@@ -292,18 +292,18 @@ class HostTests(TokenTestCase):
 
 
 class ServiceTestCase(TokenTestCase):
-    """A test case with a webhook service that decides about requests."""
+    """A service that decides."""
 
     need = "nobody"
 
     def setUp(self) -> None:
-        """Start the webhook service and the daemon."""
+        """Start it as well."""
         self.service = Service(SECRET.encode())
         self.addCleanup(self.service.stop)
         super().setUp()
 
     def configure(self, need: str, rest: str = "") -> None:
-        """Write the configuration with the webhook."""
+        """Write the configuration."""
         hook = (
             f'[webhook]\nurl = "{self.service.url}"\nsecret_file = "secret"\ncache_seconds = 0\ntimeout_seconds = 1\n'
         )
@@ -311,18 +311,18 @@ class ServiceTestCase(TokenTestCase):
 
 
 class WebhookTests(ServiceTestCase):
-    """Tests of a webhook service that decides about requests."""
+    """A service that decides."""
 
     def test_it_decides(self) -> None:
-        """The webhook allows or denies a request with a reason; no response denies it; a reload changes the webhook."""
+        """Yes, no and why; no answer is a refusal, and another service is asked after a reload."""
         ann, bob = self.client(self.token("--role", "host")), self.client()
         session = ann.ask("open")["session"]
-        self.assertEqual(self.service.requests[0]["user"], "ann")
-        self.assertEqual(self.service.requests[0]["claims"]["signald"], {"role": "host"})
+        self.assertEqual(self.service.questions[0]["user"], "ann")
+        self.assertEqual(self.service.questions[0]["claims"]["signald"], {"role": "host"})
         self.service.answer = {"allow": False, "code": "session-locked"}
         self.assertEqual(bob.ask("join", session=session)["code"], "session-locked")
         self.assertEqual(
-            self.service.requests[1], {"operation": "join", "session": session, "user": None, "claims": None}
+            self.service.questions[1], {"operation": "join", "session": session, "user": None, "claims": None}
         )
         self.service.answer = None
         self.assertEqual(bob.ask("join", session=session)["code"], "decision-unavailable")
@@ -337,10 +337,10 @@ class WebhookTests(ServiceTestCase):
 
 
 class TrustTests(ServiceTestCase):
-    """Tests of a webhook service with TLS, whose certificate the daemon's own authority has issued."""
+    """A service with TLS, whose certificate the daemon's own authority has issued."""
 
     def setUp(self) -> None:
-        """Let a first daemon create the certificate; later daemons trust its authority only if the test says so."""
+        """Let a first daemon make the certificate; later ones trust it as the system's, or do not."""
         super().setUp()
         self.daemon.stop()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -350,14 +350,14 @@ class TrustTests(ServiceTestCase):
         self.configure(self.need)
 
     def verdict(self, environment: dict[str, str]) -> str:
-        """Return the outcome of `open`: the type of the reply, or the code of the error."""
+        """Return the answer to `open`: its type, or the code of the error."""
         self.start_daemon("--config", str(self.config), environment=environment)
         reply = self.client().ask("open")
         return str(reply.get("code", reply["type"]))
 
     def test_its_certificate(self) -> None:
-        """The webhook is called if its certificate is trusted; otherwise the request is refused."""
+        """It is asked where that is good, and nobody gets in where it is not."""
         self.assertEqual(self.verdict({}), "decision-unavailable")
-        self.assertEqual(self.service.requests, [])
+        self.assertEqual(self.service.questions, [])
         self.assertEqual(self.verdict({"SSL_CERT_FILE": str(self.daemon.data / "ca.pem")}), "opened")
-        self.assertEqual(len(self.service.requests), 1)
+        self.assertEqual(len(self.service.questions), 1)

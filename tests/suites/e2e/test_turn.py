@@ -1,4 +1,4 @@
-"""Tests calls through coturn with the configuration in `deploy/`, and with credentials that signald creates."""
+"""Calls through coturn with the configuration that signald comes with, and with credentials that signald makes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.suites.e2e.turn_client import Address, TurnClient
 from tests.suites.e2e.waiting import until
 from tests.support.native_client import NativeClient
 
-#: The lifetime of credentials that have to expire within a test: the minimum that signald allows, in seconds.
+#: Seconds for which credentials are good that are to expire within a test: the least that signald takes.
 SHORT = 10
 
-#: The seconds after which a handshake without a response counts as refused.
+#: Seconds after which a server that does not answer a handshake will not.
 SILENCE = 3.0
 
-#: JavaScript that records the configurations that the page gives to its peer connections.
+#: JavaScript: keep what the page gives to its peer connections.
 WATCH = """(() => {
     globalThis.given = [];
     globalThis.policies = [];
@@ -58,7 +58,7 @@ DENIED = {
     ),
 }
 
-#: Addresses that the relay must allow: addresses next to the refused ranges, and ordinary addresses.
+#: Addresses that the relay must allow: next to the refused ranges, and ordinary ones.
 ALLOWED = {
     "127.0.0.1": "1.1.1.1 9.255.255.255 11.0.0.1 100.63.255.255 100.128.0.1 172.15.255.255 172.32.0.1 223.255.255.254",
     "::1": "2001:200::1 2003::1 2606:4700::1 2a00::1 3ffe::1",
@@ -66,27 +66,27 @@ ALLOWED = {
 
 
 class TurnCase(CallTestCase):
-    """A test case with a daemon and a coturn that share a secret."""
+    """A daemon and a coturn that share a secret."""
 
     def start(self, *options: str, host: str = "127.0.0.1") -> None:
-        """Start coturn and the daemon."""
+        """Start both."""
         self.turn = ShippedTurnServer(self.directory, host)
         self.addCleanup(self.turn.stop)
         self.start_daemon(*self.turn.options, *options, directory=self.directory / "turn")
 
     @property
     def address(self) -> Address:
-        """Return the address of coturn."""
+        """The address of coturn."""
         return self.turn.host, self.turn.port
 
     def client(self, username: str | None = None, credential: str | None = None) -> TurnClient:
-        """Create a TURN client."""
+        """Make a TURN client."""
         client = TurnClient(self.address, username, credential)
         self.addCleanup(client.close)
         return client
 
     def member(self) -> NativeClient:
-        """Connect a client that opens a session."""
+        """Connect somebody who opens a session."""
         client = NativeClient(self.daemon.port, tls=True)
         self.addCleanup(client.close)
         self.welcome = client.greet()
@@ -94,16 +94,16 @@ class TurnCase(CallTestCase):
         return client
 
     def credentials(self, client: NativeClient) -> tuple[str, str]:
-        """Wait for the next TURN credentials that a member receives, and return them."""
+        """Return those that a member is told next."""
         [server] = client.hear_type("ice-servers")["ice-servers"]
         return server["username"], server["credential"]
 
 
 class CredentialTests(TurnCase):
-    """Tests of credentials, and of the addresses that a relay may reach."""
+    """Credentials, and the addresses that a relay may reach."""
 
     def test_strangers(self) -> None:
-        """The server accepts a member's credentials, and refuses missing, wrong, changed and expired credentials."""
+        """A member's credentials are taken; none, wrong, changed and expired ones are not."""
         self.start("--ice-turn-seconds", str(SHORT))
         began = time.monotonic()
         member = self.member()
@@ -133,7 +133,7 @@ class CredentialTests(TurnCase):
         self.assertEqual(client.reach("8.8.8.8"), 0)
 
     def test_denied_ranges(self) -> None:
-        """With valid credentials the relay reaches public IPv4 and IPv6 addresses, but no special-purpose one."""
+        """With good credentials, over IPv4 and IPv6, no special-purpose address is reached, and public ones are."""
         for host in DENIED:
             self.start(host=host)
             client = self.client(*self.credentials(self.member()))
@@ -145,7 +145,7 @@ class CredentialTests(TurnCase):
             self.turn.stop()
 
     def test_quota(self) -> None:
-        """One user cannot allocate all relays."""
+        """One user cannot take every relay."""
         self.start()
         given = self.credentials(self.member())
         answers = [self.client(*given).allocate() for _ in range(66)]
@@ -154,17 +154,17 @@ class CredentialTests(TurnCase):
         self.assertEqual(self.client(*self.credentials(self.member())).allocate(), 0)
 
     def test_tls(self) -> None:
-        """The server negotiates TLS 1.2 and no earlier version, and has no admin console."""
+        """TLS 1.2 is spoken, and nothing older; there is no console."""
         self.start()
         self.assertEqual(self.handshake(ssl.TLSVersion.TLSv1_2), "TLSv1.2")
         self.assertEqual(self.handshake(ssl.TLSVersion.TLSv1_1), "")
         self.assertNotIn("CLI listener", self.turn.program.stdout)
 
     def handshake(self, version: ssl.TLSVersion) -> str:
-        """Offer only this TLS version, and return the negotiated version; an empty text if the handshake fails."""
+        """Offer only this TLS version, and return the negotiated one; empty for none."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        # OpenSSL supports the old TLS versions at this security level only.
+        # OpenSSL speaks the old ones at this level alone.
         context.set_ciphers("ALL:@SECLEVEL=0")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -177,7 +177,7 @@ class CredentialTests(TurnCase):
                 return ""
 
     def test_another_secret(self) -> None:
-        """SIGHUP reloads the secret, and members receive credentials of the new secret at once."""
+        """On SIGHUP the secret is read again, and members have credentials of the new one at once."""
         self.start()
         member = self.member()
         old = self.credentials(member)
@@ -196,16 +196,16 @@ class CredentialTests(TurnCase):
 
 
 class RelayedCallTests(TurnCase):
-    """Tests of browsers and peers whose media flows only through coturn."""
+    """Browsers and peers whose media passes coturn alone."""
 
     def watched(self, name: str = "Chromium") -> CallPage:
-        """Open a page that records the configurations of its peer connections."""
+        """Open a page that keeps what it gives to its peer connections."""
         page = self.page(name)
         page.tab.evaluate(WATCH)
         return page
 
     def call(self, name: str = "Chromium") -> tuple[CallPage, CallPage]:
-        """Start a call of two browsers."""
+        """Make a call of two browsers."""
         host, guest = self.watched(), self.watched(name)
         since = time.monotonic()
         guest.join(host.host())
@@ -215,7 +215,7 @@ class RelayedCallTests(TurnCase):
         return host, guest
 
     def is_relayed(self, *pages: CallPage) -> None:
-        """Assert that both ends of the selected path are relays, and that the browser has relay candidates only."""
+        """Assert that both ends of the path are relays, and that none of the browser's candidates is another."""
         for page in pages:
             self.assertEqual(page.statistics()["selectedPair"], {"local": "relay", "remote": "relay"})
             self.assertEqual(set(page.tab.evaluate("policies")), {"relay"})
@@ -225,7 +225,7 @@ class RelayedCallTests(TurnCase):
                 self.assertEqual([line for line in lines if " typ relay " not in line], [])
 
     def test_the_server_wants_it(self) -> None:
-        """Two Chromium pages exchange video and audio through coturn, each with its own credentials."""
+        """Two Chromium pages have picture and sound through coturn, with credentials of their own."""
         self.start("--ice-relay-only")
         host, guest = self.call()
         self.is_relayed(host, guest)
@@ -234,16 +234,16 @@ class RelayedCallTests(TurnCase):
             self.assertEqual(page.tab.evaluate("signald.log"), [])
         names = {json.loads(page.tab.evaluate("given")[0])[0]["username"] for page in (host, guest)}
         self.assertEqual(len(names), 2)
-        self.assert_no_secret_logged(*names)
+        self.nothing_is_told(*names)
 
-    def assert_no_secret_logged(self, *names: str) -> None:
-        """Assert that signald's log contains neither credentials nor the secret."""
+    def nothing_is_told(self, *names: str) -> None:
+        """Assert that signald's log holds neither credentials nor the secret."""
         said = self.daemon.program.stderr + self.daemon.program.stdout
         for word in (*names, *(name.split(":")[1] for name in names), "0123456789abcdef", "typ relay"):
             self.assertNotIn(word, said)
 
     def test_firefox(self) -> None:
-        """Firefox and Chromium exchange video and audio through coturn as well."""
+        """Firefox with Chromium, the same."""
         self.start("--ice-relay-only")
         host, guest = self.call("Firefox")
         self.is_relayed(host)
@@ -251,7 +251,7 @@ class RelayedCallTests(TurnCase):
         host.watch()
 
     def test_the_host_wants_it(self) -> None:
-        """A host opens a relay-only call; all guests connect through the relay as well, and see a note about it."""
+        """A host opens a call with everybody's address hidden; guests follow, and so does the call tomorrow."""
         self.start()
         host, guest = self.watched(), self.watched()
         host.tab.evaluate("document.getElementById('options').open = true")
@@ -265,7 +265,7 @@ class RelayedCallTests(TurnCase):
         guest.wait_for_text("relay-note", "everybody connects through the TURN server")
 
     def test_a_peer(self) -> None:
-        """`signald-peer` obeys the relay-only setting: a browser reaches the peer at its relay only."""
+        """`signald-peer` honours it: a browser reaches it at its relay alone."""
         self.start("--ice-relay-only")
         peer = self.peer("host")
         page = self.watched()
@@ -277,7 +277,7 @@ class RelayedCallTests(TurnCase):
         page.watch()
 
     def test_refreshed_credentials(self) -> None:
-        """After the first credentials have expired, new paths are established with the renewed credentials only."""
+        """New paths after the first credentials have expired come about with newer ones, and only with these."""
         self.start("--ice-relay-only", "--ice-turn-seconds", str(SHORT))
         pages = self.call()
         first = [self.given(page)[0] for page in pages]
@@ -286,7 +286,7 @@ class RelayedCallTests(TurnCase):
         for page in pages:
             until(lambda page: len(set(self.given(page))) > 1, PATIENCE, "newer ones", page)
             page.rises("framesDecoded")
-        # The restarted coturn has no allocations, so that every relay is lost.
+        # coturn begins anew, and knows nobody: every relay is lost.
         self.turn.stop()
         began = time.monotonic()
         self.turn = ShippedTurnServer(self.directory, port=self.turn.port)
@@ -308,16 +308,16 @@ class RelayedCallTests(TurnCase):
             self.assertEqual(page.tab.evaluate("signald.log"), [])
 
     def given(self, page: CallPage) -> list[tuple[str, str]]:
-        """Return the credentials that a page has given to its peer connection, in order."""
+        """The credentials that a page has given to its peer connection, the earliest first."""
         lists: list[list[dict[str, Any]]] = [json.loads(text) for text in page.tab.evaluate("given")]
         return [(server["username"], server["credential"]) for servers in lists for server in servers]
 
 
 class ConnectivityTests(TurnCase):
-    """Tests of the page's connectivity test with coturn."""
+    """The connectivity test of the page."""
 
     def test_turn(self) -> None:
-        """The connectivity test sends credentials to coturn, and makes a call through coturn."""
+        """It asks coturn with credentials, and calls through it."""
         self.start()
         tab = browser("Chromium").tab()
         self.addCleanup(tab.close)

@@ -1,4 +1,4 @@
-"""The fuzz targets: functions that take arbitrary bytes, and raise an error when signald misbehaves."""
+"""The fuzz targets: functions that take any bytes, and raise when signald misbehaves."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from tests.support.endpoints import CLIENT, TEXT, Endpoint, frame, upgrade_reque
 
 __all__ = ["TARGETS"]
 
-#: The seconds after which every deadline of a connection has expired: headers, hello, ping, pong, and output.
+#: Seconds after which every deadline of a connection is over: headers, hello, ping, pong, and output.
 LONG = 120.0
 
-#: The largest size of the output after a small input, in bytes.
+#: Bytes that an answer to a small input may have.
 MOST_ANSWER = 1 << 20
 
 Target = Callable[[bytes], None]
@@ -74,24 +74,24 @@ _PAGE = {"/": Asset("/", "text/html", "no-cache", {"identity": Representation(b"
 
 
 def _decode(dialect: Dialect, data: bytes) -> None:
-    """Assert that a frame is decoded into requests, or raises a decoding error and no other exception."""
+    """A frame gives requests, or the one error that says that it does not."""
     try:
         requests = list(dialect.decode(data))
     except DecodeError as error:
         assert error.code.value, error
         return
     for request in requests:
-        # A decoded request can be forwarded, so that its texts must be encodable as UTF-8.
+        # What is decoded can be forwarded: no text of it that UTF-8 cannot say.
         repr(asdict(request)).encode()
 
 
 def native(data: bytes) -> None:
-    """Decode a frame of the native dialect."""
+    """A frame of the native dialect."""
     _decode(Native(), data)
 
 
 def shaped(data: bytes) -> None:
-    """Decode a JSON object of valid and invalid keys and values of the native dialect; each input byte selects one."""
+    """A JSON object made of what the native dialect knows, right or wrong: each byte is a choice."""
     choices = iter(data)
     keys = {_chosen(_WORDS, choices): _chosen(_VALUES, choices) for _ in range(next(choices, 0) % 8)}
     _decode(Native(), json.dumps({"type": _chosen(_TYPES, choices), **keys}).encode())
@@ -102,19 +102,19 @@ def _chosen(of: Sequence[Any], choices: Iterator[int]) -> Any:
 
 
 def serde(data: bytes) -> None:
-    """Decode a frame of the dialect of the original server."""
+    """A frame of the original's dialect."""
     _decode(Serde(), data)
 
 
 @implementer(ILogObserver)
 class _Errors:
-    """Collects the events that are logged as errors: exceptions that a connection's protocol raised."""
+    """Remembers what was logged as an error: exceptions that ended at a connection."""
 
     def __init__(self) -> None:
         self.events: list[LogEvent] = []
 
     def __call__(self, event: LogEvent) -> None:
-        """Store an event if it is an error."""
+        """Look at an event."""
         if event.get("log_level") in (LogLevel.error, LogLevel.critical):
             self.events.append(event)
 
@@ -155,8 +155,8 @@ class _Server:
         )
         self.site = make_site(_PAGE, signaling, limits, self.clock, None, False)
 
-    def deliver(self, line: Endpoint, data: bytes) -> None:
-        """Deliver bytes in pieces, whose size the first byte decides, and advance the clock past all timeouts."""
+    def hear(self, line: Endpoint, data: bytes) -> None:
+        """Let a connection hear bytes, in pieces that their first byte decides, and let all its time go by."""
         size = 1 + (data[0] if data else 0) * 16
         with _no_error_is_logged():
             for begin in range(1, len(data), size):
@@ -175,13 +175,13 @@ class _Server:
 
 
 def http(data: bytes) -> None:
-    """Process the first bytes of a client on the page's port."""
+    """The first bytes of a client on the page's port."""
     server = _Server()
-    server.deliver(Endpoint(server.site), data)
+    server.hear(Endpoint(server.site), data)
 
 
 def websocket(data: bytes) -> None:
-    """Process the bytes of a client after the opening handshake; the first byte selects the dialect."""
+    """The bytes of a client after the opening handshake; the first byte selects the dialect."""
     server = _Server()
     line = Endpoint(server.site)
     if data[:1] < b"\x80":
@@ -190,25 +190,25 @@ def websocket(data: bytes) -> None:
     else:
         line.send(upgrade_request())
     line.answer()
-    server.deliver(line, data)
+    server.hear(line, data)
 
 
 def proxied(data: bytes) -> None:
-    """Process the first bytes of a trusted proxy on a port with the PROXY protocol."""
+    """The first bytes of a trusted proxy on a port with the PROXY protocol."""
     server = _Server()
     server.arrivals.trusted_proxies = [ip_network(CLIENT)]
-    server.deliver(Endpoint(ProxyProtocolFactory(server.site, server.arrivals, server.clock)), data)
+    server.hear(Endpoint(ProxyProtocolFactory(server.site, server.arrivals, server.clock)), data)
     assert server.arrivals._budget.addresses == {}, "a connection is counted for ever"
 
 
 def forwarded(data: bytes) -> None:
-    """Process the header X-Forwarded-For of a trusted proxy."""
+    """The header X-Forwarded-For of a trusted proxy."""
     trusted = [ip_network("127.0.0.0/8"), ip_network("2001:db8::/32")]
     ip_address(client_address("127.0.0.1", data.decode("latin-1"), trusted).partition("%")[0])
 
 
 def state(data: bytes) -> None:
-    """Process the records in a state file."""
+    """The records in a state file."""
     try:
         snapshot = load(data)
     except ValueError:
@@ -217,7 +217,7 @@ def state(data: bytes) -> None:
 
 
 def toml(data: bytes) -> None:
-    """Process a configuration file."""
+    """A configuration file."""
     path = Path(tempfile.gettempdir(), f"signald-fuzz-{id(TARGETS)}.toml")
     path.write_bytes(data)
     try:
@@ -229,7 +229,7 @@ def toml(data: bytes) -> None:
 
 
 def environment(data: bytes) -> None:
-    """Process environment variables, given as lines of NAME=VALUE."""
+    """Variables: lines of NAME=VALUE."""
     text = data.decode("utf-8", "replace")
     pairs = (line.partition("=") for line in text.splitlines())
     try:
@@ -242,4 +242,4 @@ TARGETS: Mapping[str, Target] = {
     target.__name__: target
     for target in (native, shaped, serde, http, websocket, proxied, forwarded, state, toml, environment)
 }
-"""All fuzz targets, by name."""
+"""All of them, by name."""
