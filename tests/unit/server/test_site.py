@@ -248,7 +248,7 @@ class DrainTests(SiteCase):
     def test_upgrades_are_refused(self) -> None:
         """An upgrade is refused with `going-away`, while the WebSockets of the port drain as well.
 
-        The drain waits until the response is sent, even if this is the last connection.
+        The drain waits until the refused connection has closed, even if it is the last connection.
         """
         line = self.dial()
         drained = self.site.http_connections.drain(5.0)
