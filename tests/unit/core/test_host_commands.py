@@ -65,7 +65,7 @@ class Case(SynchronousTestCase):
         self.ann = Client(self.world)
         self.session = self.ann.open(self.settings)
 
-    def come(self) -> Client:
+    def join_client(self) -> Client:
         """Let a client join or knock."""
         client = Client(self.world)
         client.send(Join(self.session, id=ID))
@@ -86,7 +86,7 @@ class LobbyTests(Case):
 
     def test_a_visitor_is_admitted(self) -> None:
         """The visitor's join gets its response, and the host gets the new member and the end of the knock."""
-        bob = self.come()
+        bob = self.join_client()
         events = self.ann.send(Admit(self.session, bob.user, ID))
         self.assertEqual(types(events), [MemberJoined, KnockOver, Done])
         [joined] = bob.receive()
@@ -95,15 +95,15 @@ class LobbyTests(Case):
 
     def test_a_visitor_is_turned_away(self) -> None:
         """The visitor's join is rejected when the host refuses it; the visitor may knock again."""
-        bob = self.come()
+        bob = self.join_client()
         self.assertEqual(self.ann.send(Refuse(self.session, bob.user, ID)), [KnockOver(self.session, bob.user), DONE])
         self.assertEqual(bob.receive(), [NotAdmitted(self.session, RefusalReason.REFUSED, ID)])
         self.assertEqual(types(bob.send(Join(self.session))), [Waiting])
 
     def test_the_number_of_visitors_is_bounded(self) -> None:
         """A visitor beyond the bound is refused."""
-        self.come()
-        self.come()
+        self.join_client()
+        self.join_client()
         cat = Client(self.world)
         self.assertEqual(cat.send(Join(self.session)), [Error(ErrorCode.LOBBY_FULL, Join)])
 
@@ -114,7 +114,7 @@ class LobbyTests(Case):
 
     def test_a_visitor_is_no_member(self) -> None:
         """A visitor neither reaches members nor is reached by them."""
-        bob = self.come()
+        bob = self.join_client()
         offer = Offer(self.session, bob.user, Negotiation(self.ann.user, 1), "")
         self.assertEqual(self.ann.send(offer), [Error(ErrorCode.UNKNOWN_MEMBER, Offer, self.session)])
         offer = Offer(self.session, self.ann.user, Negotiation(bob.user, 1), "")
@@ -127,7 +127,7 @@ class LobbyTests(Case):
 
         When the visitor's identity ends, the host gets the end of the knock.
         """
-        bob = self.come()
+        bob = self.join_client()
         bob.lose()
         self.assertEqual(self.ann.receive(), [])
         self.world.tick(31)
@@ -135,7 +135,7 @@ class LobbyTests(Case):
 
     def test_a_visitor_is_admitted_while_it_is_away(self) -> None:
         """A visitor that is admitted while away gets its membership on resume; the others see that it is away."""
-        bob = self.come()
+        bob = self.join_client()
         bob.lose()
         joined = self.ann.send(Admit(self.session, bob.user))[0]
         assert isinstance(joined, MemberJoined)
@@ -144,16 +144,16 @@ class LobbyTests(Case):
 
     def test_the_session_ends(self) -> None:
         """The visitors get the event that the session has ended."""
-        bob = self.come()
+        bob = self.join_client()
         self.assertEqual(self.ann.send(End(self.session, ID)), [Ended(self.session, EndReason.BY_HOST), DONE])
         self.assertEqual(bob.receive(), [NotAdmitted(self.session, RefusalReason.ENDED, ID)])
 
     def test_the_lobby_is_switched_off(self) -> None:
         """Visitors become guests while there is room, and later joins do not wait for admission."""
-        bob, cat = self.come(), self.come()
+        bob, cat = self.join_client(), self.join_client()
         self.ann.send(Admit(self.session, bob.user))
         bob.receive()
-        dan = self.come()
+        dan = self.join_client()
         events = self.ann.send(Change(self.session, lobby=False))
         self.assertEqual(types(events), [MemberJoined, Changed, KnockOver, KnockOver, Done])
         self.assertEqual(types(cat.receive()), [Joined])
@@ -181,7 +181,7 @@ class LockTests(Case):
 
     def test_it_is_locked_and_unlocked(self) -> None:
         """All members get the new setting and stay members."""
-        bob = self.come()
+        bob = self.join_client()
         self.assertEqual(
             self.ann.send(Change(self.session, locked=True, id=ID)), [Changed(self.session, True, False), DONE]
         )
@@ -197,7 +197,7 @@ class RemovalTests(Case):
 
     def test_a_removed_guest_cannot_join_again(self) -> None:
         """To the removed guest the session id is unknown from then on; the other members get an event."""
-        bob, cat = self.come(), self.come()
+        bob, cat = self.join_client(), self.join_client()
         self.ann.receive()
         bob.receive()
         left = MemberLeft(self.session, bob.user, LeaveReason.REMOVED)
@@ -210,7 +210,7 @@ class RemovalTests(Case):
 
     def test_a_removed_guest_that_is_away_learns_it_when_it_is_back(self) -> None:
         """A resume of the removed guest restores no membership."""
-        bob = self.come()
+        bob = self.join_client()
         bob.lose()
         self.ann.send(Remove(self.session, bob.user))
         self.assertEqual(bob.resume(), [Ended(self.session, EndReason.REMOVED)])
@@ -221,7 +221,7 @@ class HandOverTests(Case):
 
     def test_the_guest_is_the_host(self) -> None:
         """All members get the new host; the previous one has a guest's rights and may leave without an end."""
-        bob, cat = self.come(), self.come()
+        bob, cat = self.join_client(), self.join_client()
         bob.receive()
         changed = HostChanged(self.session, bob.user)
         self.assertEqual(self.ann.send(HandOver(self.session, bob.user, ID)), [changed, DONE])
@@ -241,9 +241,9 @@ class SuccessionTests(Case):
 
     def test_the_host_leaves(self) -> None:
         """The first guest to have joined becomes the host, and gets the knocks."""
-        bob, cat = self.come(), self.come()
+        bob, cat = self.join_client(), self.join_client()
         self.ann.send(Change(self.session, lobby=True))
-        dan = self.come()
+        dan = self.join_client()
         for client in (bob, cat):
             client.receive()
         self.assertEqual(self.ann.send(Leave(self.session)), [Left(self.session)])
@@ -253,7 +253,7 @@ class SuccessionTests(Case):
 
     def test_the_host_is_gone(self) -> None:
         """A present guest becomes the host rather than a guest that is away."""
-        bob, cat = self.come(), self.come()
+        bob, cat = self.join_client(), self.join_client()
         self.ann.lose()
         self.world.tick(15)
         bob.lose()
@@ -266,7 +266,7 @@ class SuccessionTests(Case):
 
     def test_the_last_one_leaves(self) -> None:
         """Without another member the session ends."""
-        bob = self.come()
+        bob = self.join_client()
         self.ann.lose(DisconnectReason.LEFT)
         bob.receive()
         self.assertEqual(bob.send(Leave(self.session)), [Left(self.session)])

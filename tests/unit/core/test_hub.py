@@ -535,7 +535,10 @@ class SingleExchangeTests(SynchronousTestCase):
         self.assertEqual(world.send(host, offer), [Error(ErrorCode.WRONG_ROLE, Offer, session)])
 
     def test_the_session_is_for_two_while_such_a_member_is_in_it(self) -> None:
-        """The session's own capacity applies again once that member is gone."""
+        """A session is limited to two while it has such a member.
+
+        Once that member is gone, the configured capacity applies again.
+        """
         world = World()
         _, _, session = world.open_session(capacity=4)
         guest, _ = world.join_session(session, SERDE)

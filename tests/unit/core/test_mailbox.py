@@ -135,7 +135,10 @@ class OutboxTests(SynchronousTestCase):
         self.assertFalse(other.has_room_for(message()))
 
     def test_the_outbox_overflows_at_twice_the_limit(self) -> None:
-        """Only the server's events can fill an outbox up to twice the limit; then it keeps nothing until a reset."""
+        """An outbox overflows beyond twice the limit, which only the server's events can reach.
+
+        Afterwards it keeps nothing until a reset.
+        """
         self.put(*[message()] * 32)
         self.assertTrue(self.outbox.complete)
         self.put(message())

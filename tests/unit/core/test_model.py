@@ -146,7 +146,7 @@ class Model(RuleBasedStateMachine):
             else:
                 self.surroundings()
         elif draw < 0.30:
-            self.say(client)
+            self.send_request(client)
         elif draw < 0.50:
             for _ in range(chance.randint(1, 3)):
                 system.deliver_request(client.socket)
@@ -190,7 +190,7 @@ class Model(RuleBasedStateMachine):
         else:
             self.system.connect_briefly()
 
-    def say(self, client: Client) -> None:
+    def send_request(self, client: Client) -> None:
         """Let a client send a request, valid or not."""
         if client.welcomed or (client.kind is Kind.RESUMABLE and client.user):
             draw = self.chance.random()

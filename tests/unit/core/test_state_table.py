@@ -408,12 +408,12 @@ class Scene:
         self.enter(host)
         password = PASSWORD if self.state == "password" else None
         keep = self.state in ("keyed", "kept")
-        opened = self.say(host, Open(3 if self.state == "full" else 8, password=password, keep=keep))
+        opened = self.send_request(host, Open(3 if self.state == "full" else 8, password=password, keep=keep))
         assert isinstance(opened, Opened)
         self.session = opened.session
         if self.state != "serde-host":
             self.join("removed")
-            self.say("host", Remove(self.session, self.users["removed"]))
+            self.send_request("host", Remove(self.session, self.users["removed"]))
         if self.state not in ("alone", "serde-guest"):
             self.join("guest")
         if self.state == "serde-guest":
@@ -428,28 +428,28 @@ class Scene:
         """Make the changes that distinguish this state from a plain open session."""
         match self.state:
             case "locked":
-                self.say("host", Change(self.session, locked=True))
+                self.send_request("host", Change(self.session, locked=True))
             case "lobby":
-                self.say("host", Change(self.session, lobby=True))
+                self.send_request("host", Change(self.session, lobby=True))
                 self.enter("visitor")
-                self.say("visitor", Join(self.session))
+                self.send_request("visitor", Join(self.session))
             case "kept":
-                self.say("host", End(self.session))
+                self.send_request("host", End(self.session))
                 self.enter("early")
-                self.say("early", Join(self.session))
+                self.send_request("early", Join(self.session))
             case "over":
-                self.say("host", End(self.session))
+                self.send_request("host", End(self.session))
             case "away":
                 self.world.disconnect(self.peers["guest"], DisconnectReason.LOST)
             case "outbox":
                 while len(self.guest_outbox()) < LIMITS.outbox_messages:
-                    self.say("host", AppMessage(self.session, "", self.users["guest"]))
+                    self.send_request("host", AppMessage(self.session, "", self.users["guest"]))
 
     def enter(self, role: str) -> None:
         """Welcome a client; all but the serde client can resume."""
         self.peers[role] = self.world.connect(SERDE if role == "serde" else None)
         instance = None if role == "serde" else Instance(role)
-        welcome = self.say(role, Hello(version=1, instance=instance))
+        welcome = self.send_request(role, Hello(version=1, instance=instance))
         assert isinstance(welcome, Welcome)
         self.users[role] = welcome.user
         if role == "guest":
@@ -459,11 +459,11 @@ class Scene:
     def join(self, role: str) -> None:
         """Welcome a client, and let the client join."""
         self.enter(role)
-        joined = self.say(role, Join(self.session, password=PASSWORD))
+        joined = self.send_request(role, Join(self.session, password=PASSWORD))
         assert isinstance(joined, Joined)
         self.base = joined.members[0].base if role in ("guest", "serde") else self.base
 
-    def say(self, role: str, request: Request) -> object:
+    def send_request(self, role: str, request: Request) -> object:
         """Let a client send a request; return the last event that it gets, if any."""
         events = self.world.send(self.peers[role], request)
         return events[-1] if events else None

@@ -40,7 +40,7 @@ def joined(session: Session, user: UserId, traits: Traits | None = None) -> Sess
     return session.with_arrival(Person(user, traits or Traits(), name=user[:1]), None, None, 8)
 
 
-def told(known: Session, session: Session, user: UserId, reason: LeaveReason = LeaveReason.LEFT) -> list[Event]:
+def events_for(known: Session, session: Session, user: UserId, reason: LeaveReason = LeaveReason.LEFT) -> list[Event]:
     """Return the events for a member of both versions."""
     member = session.member(user)
     assert member is not None
@@ -99,34 +99,34 @@ class DifferenceTests(SynchronousTestCase):
 
     def test_no_change_causes_no_events(self) -> None:
         """A new version without a visible change causes no events, for the host as for a guest."""
-        self.assertEqual(told(self.session, self.session, ANN), [])
-        self.assertEqual(told(self.session, self.session, BOB), [])
+        self.assertEqual(events_for(self.session, self.session, ANN), [])
+        self.assertEqual(events_for(self.session, self.session, BOB), [])
 
     def test_members_join_and_leave(self) -> None:
         """The event of a leave has its reason; leaves precede joins."""
         more = joined(self.session, CAT)
         self.assertEqual(
-            told(self.session, more, ANN), [MemberJoined(ID, member_view(more.members[2], more.members[0]))]
+            events_for(self.session, more, ANN), [MemberJoined(ID, member_view(more.members[2], more.members[0]))]
         )
-        self.assertEqual(told(more, self.session, ANN, LeaveReason.GONE), [MemberLeft(ID, CAT, LeaveReason.GONE)])
+        self.assertEqual(events_for(more, self.session, ANN, LeaveReason.GONE), [MemberLeft(ID, CAT, LeaveReason.GONE)])
         other = joined(self.session.without(BOB), CAT)
-        self.assertEqual([type(event) for event in told(self.session, other, ANN)], [MemberLeft, MemberJoined])
+        self.assertEqual([type(event) for event in events_for(self.session, other, ANN)], [MemberLeft, MemberJoined])
 
     def test_members_are_away_and_back(self) -> None:
         """A member that joins while away is announced once, as away."""
         away = self.session.with_presence(BOB, away=True)
-        self.assertEqual(told(self.session, away, ANN), [MemberAway(ID, BOB)])
-        self.assertEqual(told(away, self.session, ANN), [MemberBack(ID, BOB)])
-        self.assertEqual(told(away, away, ANN), [])
+        self.assertEqual(events_for(self.session, away, ANN), [MemberAway(ID, BOB)])
+        self.assertEqual(events_for(away, self.session, ANN), [MemberBack(ID, BOB)])
+        self.assertEqual(events_for(away, away, ANN), [])
 
     def test_a_member_starts_over(self) -> None:
         """A renewed member's new view also shows whether it is away."""
         away = self.session.with_presence(BOB, away=True)
         renewed = away.with_renewed_member(BOB, Traits()).with_presence(BOB, away=False)
         expected = MemberRenewed(ID, member_view(renewed.members[1], renewed.members[0]))
-        self.assertEqual(told(away, renewed, ANN), [expected])
+        self.assertEqual(events_for(away, renewed, ANN), [expected])
         lost = self.session.with_renewed_member(BOB, Traits()).with_presence(BOB, away=True)
-        [event] = told(self.session, lost, ANN)
+        [event] = events_for(self.session, lost, ANN)
         assert isinstance(event, MemberRenewed)
         self.assertTrue(event.member.away)
 
@@ -134,28 +134,28 @@ class DifferenceTests(SynchronousTestCase):
         """All remaining members get the new host, and so does the new host itself."""
         followed = self.session.without(ANN)
         gone = MemberLeft(ID, ANN, LeaveReason.LEFT)
-        self.assertEqual(told(self.session, followed, BOB), [gone, HostChanged(ID, BOB)])
+        self.assertEqual(events_for(self.session, followed, BOB), [gone, HostChanged(ID, BOB)])
         handed = self.session.with_new_host(ANN, BOB)
         for user in (ANN, BOB):
-            self.assertEqual(told(self.session, handed, user), [HostChanged(ID, BOB)])
+            self.assertEqual(events_for(self.session, handed, user), [HostChanged(ID, BOB)])
 
     def test_changed_settings(self) -> None:
         """A changed label, lock or lobby is announced; the capacity only appears in replies."""
         changed = self.session.with_settings(ANN, "Monday", True, True)
-        self.assertEqual(told(self.session, changed, BOB), [Changed(ID, True, True, "Monday")])
+        self.assertEqual(events_for(self.session, changed, BOB), [Changed(ID, True, True, "Monday")])
         wider = evolve(self.session, settings=evolve(self.session.settings, capacity=3))
-        self.assertEqual(told(self.session, wider, BOB), [])
+        self.assertEqual(events_for(self.session, wider, BOB), [])
 
     def test_visitors_knock(self) -> None:
         """Only the host gets the knocks, and a new host gets all of them."""
         lobby = self.session.with_settings(ANN, None, None, True)
         knocked = joined(lobby, CAT)
-        self.assertEqual(told(lobby, knocked, ANN), [Knock(ID, CAT, "C")])
-        self.assertEqual(told(lobby, knocked, BOB), [])
-        self.assertEqual(told(knocked, lobby, ANN), [KnockOver(ID, CAT)])
+        self.assertEqual(events_for(lobby, knocked, ANN), [Knock(ID, CAT, "C")])
+        self.assertEqual(events_for(lobby, knocked, BOB), [])
+        self.assertEqual(events_for(knocked, lobby, ANN), [KnockOver(ID, CAT)])
         handed = knocked.with_new_host(ANN, BOB)
-        self.assertEqual(told(knocked, handed, BOB), [HostChanged(ID, BOB), Knock(ID, CAT, "C")])
-        self.assertEqual(told(knocked, handed, ANN), [HostChanged(ID, BOB)])
+        self.assertEqual(events_for(knocked, handed, BOB), [HostChanged(ID, BOB), Knock(ID, CAT, "C")])
+        self.assertEqual(events_for(knocked, handed, ANN), [HostChanged(ID, BOB)])
 
     def test_no_knocks_without_a_host(self) -> None:
         """Without a host no member gets the knocks of a session that is not open."""
@@ -165,5 +165,5 @@ class DifferenceTests(SynchronousTestCase):
     def test_a_version_may_have_no_host(self) -> None:
         """A version between two others may have no host, and causes no exception."""
         nobody = evolve(self.session, members=self.session.members[1:])
-        self.assertEqual(told(self.session, nobody, BOB), [MemberLeft(ID, ANN, LeaveReason.LEFT)])
-        self.assertEqual(told(nobody, self.session, ANN)[-1], HostChanged(ID, ANN))
+        self.assertEqual(events_for(self.session, nobody, BOB), [MemberLeft(ID, ANN, LeaveReason.LEFT)])
+        self.assertEqual(events_for(nobody, self.session, ANN)[-1], HostChanged(ID, ANN))

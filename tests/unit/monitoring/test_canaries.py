@@ -135,7 +135,7 @@ class CanaryCase(SynchronousTestCase):
         self.assertEqual(line.response()[0], 101)
         return line
 
-    def say(self, line: Endpoint, **body: object) -> list[dict[str, Any]]:
+    def send_request(self, line: Endpoint, **body: object) -> list[dict[str, Any]]:
         """Send a request in the native dialect, and return the responses."""
         line.send(frame(TEXT, json.dumps(body).encode()))
         return [json.loads(payload) for opcode, payload in parse_frames(line.answer()) if opcode == TEXT]
@@ -164,21 +164,21 @@ class TrafficTests(CanaryCase):
         self.make()
         host, guest = self.websocket(), self.websocket()
         instance = (CANARY * 2)[:22]
-        [welcome] = self.say(host, type="hello", version=1, instance=instance, id=CANARY, features=[CANARY])
-        [other] = self.say(guest, type="hello", version=1, instance=instance)
-        opened = self.say(host, type="open", capacity=3, label=CANARY, name=CANARY, id=CANARY)
+        [welcome] = self.send_request(host, type="hello", version=1, instance=instance, id=CANARY, features=[CANARY])
+        [other] = self.send_request(guest, type="hello", version=1, instance=instance)
+        opened = self.send_request(host, type="open", capacity=3, label=CANARY, name=CANARY, id=CANARY)
         session = next(body["session"] for body in opened if body["type"] == "opened")
-        self.say(guest, type="join", session=session, name=f"{CANARY}\u202e\x1b[2J")
-        self.say(guest, type="join", session=CANARY.upper()[:10])
+        self.send_request(guest, type="join", session=session, name=f"{CANARY}\u202e\x1b[2J")
+        self.send_request(guest, type="join", session=CANARY.upper()[:10])
         negotiation = {"offerer": other["user"], "n": 1}
         to = {"session": session, "to": welcome["user"], "negotiation": negotiation}
-        self.say(guest, type="offer", sdp=SDP, **to)
-        self.say(host, type="answer", sdp=SDP, **{**to, "to": other["user"]})
-        self.say(guest, type="candidates", candidates=[{"candidate": CANDIDATE, "sdpMid": CANARY}], **to)
-        self.say(guest, type="message", session=session, content=CANARY)
-        self.say(guest, type="ice-error", session=session, to=welcome["user"], text=f"{CANARY} {ADDRESS}")
-        self.say(guest, type="resume", version=1, user=CANARY, secret=CANARY, instance=instance, received=0)
-        self.say(guest, type="leave", session=session, id=CANARY)
+        self.send_request(guest, type="offer", sdp=SDP, **to)
+        self.send_request(host, type="answer", sdp=SDP, **{**to, "to": other["user"]})
+        self.send_request(guest, type="candidates", candidates=[{"candidate": CANDIDATE, "sdpMid": CANARY}], **to)
+        self.send_request(guest, type="message", session=session, content=CANARY)
+        self.send_request(guest, type="ice-error", session=session, to=welcome["user"], text=f"{CANARY} {ADDRESS}")
+        self.send_request(guest, type="resume", version=1, user=CANARY, secret=CANARY, instance=instance, received=0)
+        self.send_request(guest, type="leave", session=session, id=CANARY)
         guest.send(frame(CLOSE, close_payload(4321, CANARY)))
         self.hang_up(host)
         self.reactor.pump([1.0] * 60)
@@ -257,7 +257,7 @@ class TrafficTests(CanaryCase):
         self.make(tokens=Tokens(need=TokenNeed.EVERYONE, secret_file=secret))
         for token in (CANARY, f"{CANARY}.{CANARY}.{CANARY}", "a.b.c", ""):
             line = self.websocket()
-            self.say(line, type="hello", version=1, token=token)
+            self.send_request(line, type="hello", version=1, token=token)
             self.hang_up(line)
         self.lines()
 
@@ -277,7 +277,7 @@ class FailureTests(CanaryCase):
         switchboard = self.make()._switchboard
         line, other = self.websocket(), self.websocket()
         hub, switchboard.hub = switchboard.hub, cast(Any, Broken())
-        self.say(line, type="hello", version=1, instance="a" * 22)
+        self.send_request(line, type="hello", version=1, instance="a" * 22)
         self.hang_up(other)
         self.reactor.pump([0.5] * 4)
         self.hang_up(self.websocket())
@@ -291,7 +291,7 @@ class FailureTests(CanaryCase):
         access = switchboard.access
         for broken in (Broken(), BrokenLater()):
             switchboard.access = cast(Any, broken)
-            self.say(self.websocket(), type="hello", version=1, instance="a" * 22)
+            self.send_request(self.websocket(), type="hello", version=1, instance="a" * 22)
         switchboard.access = access
         self.failed(2)
         self.assertIn("decision-failed", self.events())

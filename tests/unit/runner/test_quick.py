@@ -132,7 +132,7 @@ class ChoiceTests(QuickTestCase):
         self.assertEqual(self.short(self.choose("signald/hub.py").run), ["test_hub", "test_both"])
 
     def test_budget(self) -> None:
-        """Tests that exceed the budget are not run, and their names are printed."""
+        """Tests that exceed the budget are left out, and the choice lists them."""
         choice = self.choose("signald/ids.py", budget=1.5)
         self.assertEqual(self.short(choice.run), ["test_ids"])
         self.assertEqual(self.short(choice.left), ["test_both", "test_hub"])

@@ -34,7 +34,7 @@ class UnacceptedTests(SynchronousTestCase):
         self.log.info("EMFILE recovery: Closed socket from {address}", address=("192.0.2.7", 40000))
         self.log.info("Re-reserving EMFILE recovery file descriptor.")
 
-    def said(self) -> list[str]:
+    def log_lines(self) -> list[str]:
         """Return the recorded log lines."""
         return [formatEvent(event) for event in self.events]
 
@@ -45,7 +45,7 @@ class UnacceptedTests(SynchronousTestCase):
         self.assertEqual(self.closed, 1000)
         self.clock.advance(SUMMARY_SECONDS)
         self.out_of_descriptors()
-        first, second = self.said()
+        first, second = self.log_lines()
         self.assertIn("EMFILE); 1 were closed", first)
         self.assertIn("EMFILE); 1000 were closed", second)
         self.assertNotIn("192.0.2.7", first + second)
@@ -55,6 +55,6 @@ class UnacceptedTests(SynchronousTestCase):
         """An accept error that closes no connection is logged by its name, at most once a minute too."""
         for _ in range(2):
             self.log.info("Could not accept new connection ({acceptError})", acceptError="ENFILE")
-        [line] = self.said()
+        [line] = self.log_lines()
         self.assertIn("ENFILE); 0 were closed", line)
         self.assertEqual(self.closed, 0)

@@ -109,7 +109,10 @@ class ClientTests(ProxyProtocolCase):
         self.nothing_left()
 
     def test_nobody(self) -> None:
-        """A LOCAL header serves the proxy itself: the connection is not counted, and its X-Forwarded-For is trusted."""
+        """A LOCAL or UNKNOWN header serves the proxy itself.
+
+        The connection is not counted, and its X-Forwarded-For is trusted.
+        """
         for start in (b"PROXY UNKNOWN\r\n", SIGNATURE + b"\x20\x00\x00\x00"):
             proxied = self.dial()
             proxied.send(start)

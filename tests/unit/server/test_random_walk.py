@@ -27,7 +27,7 @@ LIMITS = Limits(
 )
 
 
-NOT_HEARD = {"pong", "ack", "going-away", "member-away", "member-back", "member-renewed"}
+ABSENT_EVENTS = {"pong", "ack", "going-away", "member-away", "member-back", "member-renewed"}
 """Events that do not occur in the walks: no client sends a valid ping, resumes or sees the server stop."""
 
 
@@ -55,13 +55,13 @@ class FuzzTests(SynchronousTestCase):
 
     def test_random_walks(self) -> None:
         """Messages arrive from members only, and no state is left after the last client has disconnected."""
-        heard = set[str]()
+        received = set[str]()
         for seed in range(6):
             walk = Walk(self, seed)
             walk.run()
-            heard |= walk.heard
+            received |= walk.received
         # The walks must reach all these events. No client reconnects here: `test_model` covers reconnects.
-        self.assertEqual(heard, {*EVENTS.values(), "error"} - NOT_HEARD)
+        self.assertEqual(received, {*EVENTS.values(), "error"} - ABSENT_EVENTS)
 
 
 class Walk:
@@ -75,7 +75,7 @@ class Walk:
         self.switchboard.reload_ice_servers((), Turn(("turn:t",), bytes(32), 30.0), relay_only=False)
         self.clients: list[Client] = []
         self.known: list[str] = ["ZZZZZZZZZZ"]
-        self.heard: set[str] = set()
+        self.received: set[str] = set()
 
     def run(self) -> None:
         """Take the steps of the walk, and then disconnect all clients."""
@@ -83,7 +83,7 @@ class Walk:
             self.step()
             for client in self.clients:
                 for body in client.take_messages():
-                    self.hear(client, body)
+                    self.check_event(client, body)
         for client in self.clients:
             client.disconnect()
         hub, registry = self.switchboard.hub, self.switchboard.registry
@@ -160,13 +160,13 @@ class Walk:
         )
         return json.dumps(body).encode()
 
-    def hear(self, client: Client, body: Any) -> None:
+    def check_event(self, client: Client, body: Any) -> None:
         """Record an event that a client received, and check that it may receive it."""
         if not client.native:
             self.known += [body[name] for name in ("SessionReady",) if name in body]
             return
         kind = body["type"]
-        self.heard.add(kind)
+        self.received.add(kind)
         session = body.get("session", "")
         if kind == "welcome":
             client.user = body["user"]

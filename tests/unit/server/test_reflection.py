@@ -70,7 +70,7 @@ class AnswerTests(SynchronousTestCase):
         """Start the site."""
         self.site = MemoryServer(reflector=RequestReflector(SECRET, lambda: NOW)).site
 
-    def ask(self, data: bytes) -> tuple[int, dict[str, str]]:
+    def fetch(self, data: bytes) -> tuple[int, dict[str, str]]:
         """Return the status and headers of a response."""
         endpoint = Endpoint(self.site)
         endpoint.send(data)
@@ -81,9 +81,9 @@ class AnswerTests(SynchronousTestCase):
         """An upgrade, a refused upgrade and a request whose Upgrade header a proxy removed all get the report."""
         proved = {"Host": "calls.example.org", REQUEST: proof(SECRET, NOW)}
         answers = [
-            self.ask(upgrade_request("/ws", **{"Signald-Doctor": proof(SECRET, NOW)})),
-            self.ask(upgrade_request("/ws", Origin="https://evil.example", **{"Signald-Doctor": proof(SECRET, NOW)})),
-            self.ask(request("/ws", proved)),
+            self.fetch(upgrade_request("/ws", **{"Signald-Doctor": proof(SECRET, NOW)})),
+            self.fetch(upgrade_request("/ws", Origin="https://evil.example", **{"Signald-Doctor": proof(SECRET, NOW)})),
+            self.fetch(request("/ws", proved)),
         ]
         self.assertEqual([status for status, _ in answers], [101, 403, 426])
         for _, headers in answers:
@@ -94,4 +94,4 @@ class AnswerTests(SynchronousTestCase):
     def test_nobody_else_has_it(self) -> None:
         """A response to a request without the proof has no report."""
         for data in (upgrade_request("/ws"), request("/ws", {"Host": "calls.example.org"})):
-            self.assertNotIn(ANSWER.lower(), self.ask(data)[1])
+            self.assertNotIn(ANSWER.lower(), self.fetch(data)[1])

@@ -248,7 +248,7 @@ class DrainTests(SiteCase):
     def test_upgrades_are_refused(self) -> None:
         """An upgrade is refused with `going-away`, while the WebSockets of the port drain as well.
 
-        The drain waits until the response is sent, even if this is the last connection.
+        The drain waits until the refused connection has closed, even if it is the last connection.
         """
         line = self.dial()
         drained = self.site.http_connections.drain(5.0)
@@ -354,13 +354,13 @@ class RateTests(SiteCase):
         self.serve(Limits(address_request_burst=1, address_request_rate=1.0))
         self.server.admission.trusted_proxies = [ip_network(CLIENT)]
 
-        def ask(address: str, client: str) -> int:
+        def request_status(address: str, client: str) -> int:
             line = self.dial(address)
             line.send(request("/", {"Host": "localhost", "X-Forwarded-For": client}))
             return line.response()[0]
 
-        self.assertEqual([ask(CLIENT, f"203.0.113.{number}") for number in (1, 2, 1)], [200, 200, 429])
-        self.assertEqual([ask("198.51.100.1", f"203.0.113.{number}") for number in (3, 4)], [200, 429])
+        self.assertEqual([request_status(CLIENT, f"203.0.113.{number}") for number in (1, 2, 1)], [200, 200, 429])
+        self.assertEqual([request_status("198.51.100.1", f"203.0.113.{number}") for number in (3, 4)], [200, 429])
 
 
 class SizeTests(SiteCase):

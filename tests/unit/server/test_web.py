@@ -56,7 +56,7 @@ class WebCase(SynchronousTestCase):
         """Create another site."""
         self.site = MemoryServer(assets=self.assets, ca_der=ca_der, hsts=hsts, origins=OriginRule.of(tls=True)).site
 
-    def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+    def fetch(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
         """Send a request, and return the response."""
         endpoint = Endpoint(self.site)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -71,19 +71,19 @@ class SchemaTests(WebCase):
         """The index lists the schemas, and each schema has a media type and an ETag."""
         self.assets = load_schemas()
         self.serve(None, hsts=False)
-        status, headers, body = self.ask("/schema/")
+        status, headers, body = self.fetch("/schema/")
         self.assertEqual((status, headers["content-type"]), (200, "application/json"))
         types = []
         for path in json.loads(body)["documents"]:
-            status, headers, body = self.ask(path)
+            status, headers, body = self.fetch(path)
             self.assertEqual(status, 200)
             self.assertIn("signald.1", json.dumps(json.loads(body)))
-            self.assertEqual(self.ask(path, If_None_Match=headers["etag"])[0], 304)
-            self.assertEqual(self.ask(path, accept_encoding="br")[1]["content-encoding"], "br")
+            self.assertEqual(self.fetch(path, If_None_Match=headers["etag"])[0], 304)
+            self.assertEqual(self.fetch(path, accept_encoding="br")[1]["content-encoding"], "br")
             types.append(headers["content-type"])
         self.assertEqual(types, ["application/schema+json", "application/vnd.aai.asyncapi+json"])
-        self.assertEqual(self.ask("/schema/other.json")[0], 404)
-        self.assertEqual(self.ask("/schema")[0], 404)
+        self.assertEqual(self.fetch("/schema/other.json")[0], 404)
+        self.assertEqual(self.fetch("/schema")[0], 404)
 
 
 class AssetTests(WebCase):
@@ -91,22 +91,22 @@ class AssetTests(WebCase):
 
     def test_page(self) -> None:
         """The page has a media type and an ETag, and caches have to revalidate it."""
-        status, headers, body = self.ask("/")
+        status, headers, body = self.fetch("/")
         self.assertEqual((status, body), (200, INDEX))
         self.assertEqual(headers["content-type"], "text/html; charset=utf-8")
         self.assertEqual(headers["cache-control"], "no-cache")
         self.assertEqual(headers["etag"], '"index"')
         self.assertEqual(headers["vary"], "Accept-Encoding")
         self.assertEqual(headers["content-length"], str(len(INDEX)))
-        self.assertEqual(self.ask("/?session=7Q2M9RT6ZC")[2], INDEX)
+        self.assertEqual(self.fetch("/?session=7Q2M9RT6ZC")[2], INDEX)
 
     def test_asset(self) -> None:
         """An asset may be cached without limit, and its content coding is negotiated."""
-        status, headers, body = self.ask("/assets/engine.1.wasm")
+        status, headers, body = self.fetch("/assets/engine.1.wasm")
         self.assertEqual((status, body, headers["etag"]), (200, ENGINE, '"plain"'))
         self.assertEqual(headers["cache-control"], "public, max-age=31536000, immutable")
         self.assertNotIn("content-encoding", headers)
-        status, headers, body = self.ask("/assets/engine.1.wasm", accept_encoding="gzip, br")
+        status, headers, body = self.fetch("/assets/engine.1.wasm", accept_encoding="gzip, br")
         self.assertEqual((status, body, headers["etag"]), (200, b"small", '"brotli"'))
         self.assertEqual((headers["content-encoding"], headers["content-length"]), ("br", "5"))
         self.assertEqual((headers["content-type"], headers["vary"]), ("application/wasm", "Accept-Encoding"))
@@ -114,7 +114,7 @@ class AssetTests(WebCase):
     def test_head(self) -> None:
         """A HEAD response has all headers and no body (RFC 9110 §9.3.2), for errors too; nothing is logged."""
         for path in ("/", "/assets/engine.1.wasm", "/ca.crt", "/nothing", "/ws"):
-            got, head = self.ask(path), self.ask(path, "HEAD")
+            got, head = self.fetch(path), self.fetch(path, "HEAD")
             for _, headers, _ in (got, head):
                 headers.pop("date")
             self.assertEqual(head, (got[0], got[1], b""), path)
@@ -124,20 +124,20 @@ class AssetTests(WebCase):
 
         A client that has the representation of another content coding gets the body.
         """
-        status, headers, body = self.ask("/", if_none_match='"index"')
+        status, headers, body = self.fetch("/", if_none_match='"index"')
         self.assertEqual((status, body, headers["etag"]), (304, b"", '"index"'))
         self.assertEqual((headers["vary"], headers["cache-control"]), ("Accept-Encoding", "no-cache"))
         self.assertNotIn("content-type", headers)
         for value in ('"other", "index"', '"index", "other"', '"index","other"', 'W/"index"', "*"):
-            self.assertEqual(self.ask("/", if_none_match=value)[0], 304, value)
-        self.assertEqual(self.ask("/", if_none_match='"other"')[0], 200)
+            self.assertEqual(self.fetch("/", if_none_match=value)[0], 304, value)
+        self.assertEqual(self.fetch("/", if_none_match='"other"')[0], 200)
         path = "/assets/engine.1.wasm"
-        self.assertEqual(self.ask(path, if_none_match='"plain"', accept_encoding="br")[0], 200)
-        self.assertEqual(self.ask(path, if_none_match='"brotli"', accept_encoding="br")[0], 304)
+        self.assertEqual(self.fetch(path, if_none_match='"plain"', accept_encoding="br")[0], 200)
+        self.assertEqual(self.fetch(path, if_none_match='"brotli"', accept_encoding="br")[0], 304)
 
     def test_strange_headers(self) -> None:
         """Header bytes that are not UTF-8 cause no error."""
-        self.assertEqual(self.ask("/", accept_encoding="\xff\xfe", if_none_match="\xff", cookie="\xff=\xff;")[0], 200)
+        self.assertEqual(self.fetch("/", accept_encoding="\xff\xfe", if_none_match="\xff", cookie="\xff=\xff;")[0], 200)
 
     def test_nothing_else(self) -> None:
         """There is no directory listing, no other spelling of a path, and no access to files."""
@@ -146,21 +146,21 @@ class AssetTests(WebCase):
             "/index.html", "/assets/../index.html", "/assets/%2e%2e/", "/..%2f..%2fetc/passwd", "/etc/passwd", "/%00",
             "/ca.crt/", "/ca.crt/x", "/.git/config", "/assets//engine.1.wasm", "/ws/", "/ws/x",
         ):  # fmt: skip
-            self.assertIs(problem_code(self.ask(path)), ErrorCode.NOT_FOUND, path)
+            self.assertIs(problem_code(self.fetch(path)), ErrorCode.NOT_FOUND, path)
 
     def test_no_ranges(self) -> None:
         """Range requests get the whole representation, which RFC 9110 §14.2 allows."""
-        self.assertEqual(self.ask("/", range="bytes=0-1,2-3,1-2")[2], INDEX)
+        self.assertEqual(self.fetch("/", range="bytes=0-1,2-3,1-2")[2], INDEX)
 
     def test_installed_page(self) -> None:
         """The site serves every file that the installed page refers to."""
         self.assets = load_assets()
         self.serve(None, hsts=False)
-        page = self.ask("/")[2].decode()
+        page = self.fetch("/")[2].decode()
         paths = set(re.findall(r"/assets/[\w.-]+", page))
         self.assertGreaterEqual(len(paths), 4)
         for path in paths:
-            self.assertEqual(self.ask(path)[0], 200, path)
+            self.assertEqual(self.fetch(path)[0], 200, path)
 
 
 class CertificateTests(WebCase):
@@ -168,14 +168,14 @@ class CertificateTests(WebCase):
 
     def test_der(self) -> None:
         """The certificate has the media type for which devices offer to install it."""
-        status, headers, body = self.ask("/ca.crt")
+        status, headers, body = self.fetch("/ca.crt")
         self.assertEqual((status, body), (200, b"certificate"))
         self.assertEqual(headers["content-type"], "application/x-x509-ca-cert")
 
     def test_none(self) -> None:
         """Without a local authority the certificate's path is answered with 404."""
         self.serve(None, hsts=True)
-        self.assertIs(problem_code(self.ask("/ca.crt")), ErrorCode.NOT_FOUND)
+        self.assertIs(problem_code(self.fetch("/ca.crt")), ErrorCode.NOT_FOUND)
 
 
 class SocketTests(WebCase):
@@ -183,7 +183,7 @@ class SocketTests(WebCase):
 
     def test_plain_request(self) -> None:
         """A plain request for the signaling socket is answered with 426 (RFC 9110 §15.5.22)."""
-        response = self.ask("/ws")
+        response = self.fetch("/ws")
         self.assertIs(problem_code(response), ErrorCode.UPGRADE_REQUIRED)
         self.assertEqual(response[1]["upgrade"], "websocket")
 
@@ -196,14 +196,14 @@ class HeaderTests(WebCase):
         root = self.site.resource
         root.putChild(b"broken", Broken())
         found = [
-            self.ask("/"),
-            self.ask("/", if_none_match='"index"'),
-            self.ask("/assets/engine.1.wasm"),
-            self.ask("/ca.crt"),
-            self.ask("/nothing"),
-            self.ask("/ws"),
-            self.ask("/", "POST"),
-            self.ask("/broken"),
+            self.fetch("/"),
+            self.fetch("/", if_none_match='"index"'),
+            self.fetch("/assets/engine.1.wasm"),
+            self.fetch("/ca.crt"),
+            self.fetch("/nothing"),
+            self.fetch("/ws"),
+            self.fetch("/", "POST"),
+            self.fetch("/broken"),
         ]
         self.flushLoggedErrors(ArithmeticError)
         self.assertEqual([status for status, _, _ in found], [200, 304, 200, 200, 404, 426, 405, 500])
@@ -242,8 +242,8 @@ class HeaderTests(WebCase):
     def test_hsts(self) -> None:
         """Strict-Transport-Security is sent only if it is configured."""
         self.serve(None, hsts=True)
-        self.assertEqual(self.ask("/")[1]["strict-transport-security"], "max-age=31536000")
-        self.assertEqual(self.ask("/", "POST")[1]["strict-transport-security"], "max-age=31536000")
+        self.assertEqual(self.fetch("/")[1]["strict-transport-security"], "max-age=31536000")
+        self.assertEqual(self.fetch("/", "POST")[1]["strict-transport-security"], "max-age=31536000")
 
 
 class FailureTests(WebCase):
@@ -265,7 +265,7 @@ class FailureTests(WebCase):
             self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
             endpoint.send(request("/", HOST))
             self.assertEqual(endpoint.response()[2], INDEX)
-        self.assertIs(problem_code(self.ask("/broken")), ErrorCode.INTERNAL_ERROR)
+        self.assertIs(problem_code(self.fetch("/broken")), ErrorCode.INTERNAL_ERROR)
         self.flushLoggedErrors(ArithmeticError)
 
 
@@ -284,7 +284,7 @@ class LogTests(WebCase):
         self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.site.doStart()
         for path, method in (("/", "GET"), ("/", "HEAD"), ("/secret", "GET"), ("/secret", "POST"), ("/ws", "GET")):
-            self.ask(path, method)
+            self.fetch(path, method)
         endpoint = Endpoint(self.site, CLIENT)
         endpoint.send(b"GET /secret HTTP/1.1\r\n")
         clock = self.site.reactor

@@ -337,16 +337,16 @@ class FrameTests(WebSocketCase):
         super().setUp()
         self.endpoint = self.open()
 
-    def heard(self) -> list[object]:
+    def received_frames(self) -> list[object]:
         """The frames of the requests that the switchboard received."""
         return [payload for _, payload in self.record.heard]
 
     def closed_with(self, code: ErrorCode) -> None:
         """Assert that the connection closes with this error, and that later frames do not reach the switchboard."""
         self.assertEqual(self.endpoint.frames()[-1], closing(code))
-        before = self.heard()
+        before = self.received_frames()
         self.endpoint.send(frame(TEXT, b"more"), frame(CONTINUATION, b"more"), frame(PING, b"more"))
-        self.assertEqual(self.heard(), before)
+        self.assertEqual(self.received_frames(), before)
         self.assertEqual(self.endpoint.frames(), [])
         self.advance(CLOSE_SECONDS + 0.1)
         self.assertTrue(self.endpoint.transport.aborted)
@@ -359,7 +359,7 @@ class FrameTests(WebSocketCase):
         self.endpoint.send(frame(TEXT, b"one") + frame(TEXT, b"two") + frame(TEXT, b""))
         pieces = frame(TEXT, "thr\u00e9".encode()[:4], fin=False) + frame(PING, b"p") + frame(CONTINUATION, b"\xa9e")
         self.endpoint.send(*(bytes([byte]) for byte in pieces))
-        self.assertEqual(self.heard(), [b"one", b"two", b"", "thr\u00e9e".encode()])
+        self.assertEqual(self.received_frames(), [b"one", b"two", b"", "thr\u00e9e".encode()])
         self.assertEqual(self.endpoint.frames(), [(PONG, b"p")])
 
     def test_sending(self) -> None:
@@ -372,7 +372,7 @@ class FrameTests(WebSocketCase):
     def test_too_large(self) -> None:
         """A frame that is too large is refused at its header, before its payload arrives."""
         self.endpoint.send(frame(TEXT, b"x" * 65536))
-        self.assertEqual(len(self.heard()), 1)
+        self.assertEqual(len(self.received_frames()), 1)
         self.endpoint.send(frame_header(TEXT, 65537) + b"mask")
         self.closed_with(ErrorCode.MESSAGE_TOO_LARGE)
 
@@ -388,7 +388,7 @@ class FrameTests(WebSocketCase):
         """
         rest = [frame(CONTINUATION, fin=False)] * 62
         self.endpoint.send(frame(TEXT, fin=False), *rest, frame(CONTINUATION))
-        self.assertEqual(self.heard(), [b""])
+        self.assertEqual(self.received_frames(), [b""])
         self.endpoint.send(frame(TEXT, fin=False), *rest, frame(CONTINUATION, fin=False), frame(CONTINUATION))
         self.closed_with(ErrorCode.TOO_MANY_FRAGMENTS)
 
@@ -421,7 +421,7 @@ class FrameTests(WebSocketCase):
         self.endpoint.send(frame(CONTINUATION, b"b") + frame(TEXT, b"c", fin=False))
         self.advance(6.0)
         self.endpoint.send(frame(CONTINUATION, b"d"))
-        self.assertEqual(self.heard(), [b"ab", b"cd"])
+        self.assertEqual(self.received_frames(), [b"ab", b"cd"])
 
     def test_binary(self) -> None:
         """A binary message is refused at its first frame, since no dialect has binary messages."""
@@ -449,7 +449,7 @@ class FrameTests(WebSocketCase):
             opcode, payload = endpoint.frames()[0]
             self.assertEqual((opcode, payload[:2]), (CLOSE, close_payload(code)), data)
             endpoint.disconnect()
-        self.assertEqual(self.heard(), [])
+        self.assertEqual(self.received_frames(), [])
 
     def test_nothing_is_kept_after_a_failure(self) -> None:
         """After a failure a control frame of any length is discarded, which Autobahn alone would buffer."""
@@ -521,7 +521,7 @@ class FrameTests(WebSocketCase):
         connection.send_text(b"late")
         self.assertEqual(self.endpoint.frames(), [(CLOSE, close_payload(4001, "replaced"))])
         self.endpoint.send(frame(TEXT, b"late"))
-        self.assertEqual(self.heard(), [])
+        self.assertEqual(self.received_frames(), [])
         self.endpoint.send(frame(CLOSE, close_payload(4001)))
         self.assertTrue(self.endpoint.transport.lost)
         self.assertFalse(self.endpoint.transport.aborted)
@@ -555,7 +555,7 @@ class FrameTests(WebSocketCase):
         self.endpoint.send(*[frame(TEXT, b"x" * 1024)] * 4)
         self.advance(1.1)
         self.endpoint.send(frame(TEXT, b"x" * 1024))
-        self.assertEqual(len(self.heard()), 5)
+        self.assertEqual(len(self.received_frames()), 5)
         self.endpoint.send(frame_header(TEXT, 1024) + b"mask")
         self.closed_with(ErrorCode.TOO_MANY_BYTES)
         self.assertEqual(self.factory.signaling_port.metrics.limits["message_byte_rate"], 1)
@@ -565,13 +565,13 @@ class FrameTests(WebSocketCase):
         self.serve(Limits(message_byte_rate=1024.0, message_byte_burst=1024, message_bytes=4096))
         self.endpoint = self.open()
         self.endpoint.send(frame(TEXT, b"x" * 4096))
-        self.assertEqual(len(self.heard()), 1)
+        self.assertEqual(len(self.received_frames()), 1)
 
     def test_other_limits(self) -> None:
         """An open connection keeps its limits; later connections have the new limits."""
         self.factory.reload_limits(Limits(message_bytes=1024, ping_seconds=5.0, address_connections=1))
         self.endpoint.send(frame(TEXT, b"x" * 65536))
-        self.assertEqual(len(self.heard()), 1)
+        self.assertEqual(len(self.received_frames()), 1)
         self.endpoint = self.open()
         self.endpoint.send(frame_header(TEXT, 1025) + b"mask")
         self.assertEqual(self.endpoint.frames()[-1], closing(ErrorCode.MESSAGE_TOO_LARGE))
@@ -905,7 +905,7 @@ class DialectTests(SynchronousTestCase):
         endpoint.send(upgrade_request(**changes))
         return endpoint
 
-    def say(self, endpoint: Endpoint, **message: object) -> list[str]:
+    def exchange(self, endpoint: Endpoint, **message: object) -> list[str]:
         """Send a message, and return the types of the responses."""
         endpoint.answer()
         endpoint.send(frame(TEXT, json.dumps(message).encode()))
@@ -914,8 +914,8 @@ class DialectTests(SynchronousTestCase):
     def test_requests_and_events_are_counted(self) -> None:
         """A request, its event, a malformed frame and the resulting error are counted by their classes."""
         endpoint, metrics = self.open("signald.1"), self.port.metrics
-        self.assertEqual(self.say(endpoint, type="hello", version=1), ["welcome"])
-        self.assertEqual(self.say(endpoint, type="join"), ["error"])
+        self.assertEqual(self.exchange(endpoint, type="hello", version=1), ["welcome"])
+        self.assertEqual(self.exchange(endpoint, type="join"), ["error"])
         self.assertEqual((metrics.received[Hello], metrics.sent[Welcome]), (1, 1))
         self.assertEqual((metrics.malformed[Join], metrics.declined[Join], metrics.sent[Error]), (1, 1, 1))
         self.assertEqual(metrics.errors[ErrorCode.BAD_MESSAGE], 1)
@@ -924,14 +924,14 @@ class DialectTests(SynchronousTestCase):
         """The histogram observes a message to another member, and not a ping."""
         host, guest = self.open("signald.1"), self.open("signald.1")
         for endpoint in (host, guest):
-            self.say(endpoint, type="hello", version=1)
+            self.exchange(endpoint, type="hello", version=1)
         host.send(frame(TEXT, b'{"type":"open"}'))
         session = json.loads(host.frames()[-1][1])["session"]
-        self.say(guest, type="join", session=session)
-        self.say(guest, type="ping")
+        self.exchange(guest, type="join", session=session)
+        self.exchange(guest, type="ping")
         self.assertEqual(sum(self.port.metrics.forward.counts), 0)
         host.answer()
-        self.say(guest, type="message", session=session, content="fine")
+        self.exchange(guest, type="message", session=session, content="fine")
         self.assertEqual(json.loads(host.frames()[-1][1])["content"], "fine")
         self.assertEqual(sum(self.port.metrics.forward.counts), 1)
 
@@ -947,7 +947,7 @@ class DialectTests(SynchronousTestCase):
         endpoint = self.open("signald.1")
         protocol: Any = endpoint.transport.protocol
         protocol.dialect.encode = None
-        self.assertEqual(self.say(endpoint, type="hello", version=1), [])
+        self.assertEqual(self.exchange(endpoint, type="hello", version=1), [])
         protocol.send_event(Pong())
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
         self.assertEqual(protocol.localCloseCode, 1011)
@@ -956,7 +956,7 @@ class DialectTests(SynchronousTestCase):
         """After the state was handed over a frame is neither decoded nor counted."""
         endpoint = self.open("signald.1")
         self.port.switchboard.suspend()
-        self.assertEqual(self.say(endpoint, type="hello", version=1), [])
+        self.assertEqual(self.exchange(endpoint, type="hello", version=1), [])
         self.assertEqual(self.port.metrics.received[Hello], 0)
 
 
