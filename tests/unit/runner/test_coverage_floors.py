@@ -25,6 +25,8 @@ class FloorTests(SynchronousTestCase):
         """A new package gets a floor of 95 %, and a package that had less coverage gets no lower floor."""
         self.assertEqual(floor_of("signald/net", {}), 95.0)
         self.assertEqual(floor_of("signald/net", {"signald/net": 80.0}), 95.0)
+        self.assertEqual(floor_of("signald/doctor", {"signald/doctor": 93.0}), 93.0)
+        self.assertEqual(floor_of("signald/doctor", {}), 95.0)
 
     def test_tolerance(self) -> None:
         """A package may be a twentieth of a percent below its floor."""
