@@ -39,8 +39,8 @@ FULL = 100.0
 #: The least floor of every other package, in percent.
 LEAST = 95.0
 
-#: The packages whose recorded floor is still below the least one: what runs the daemon in the foreground, and what opens
-#: sockets for the doctor, is tested in separate processes, in which coverage is not measured.
+#: The packages whose recorded floor is still below the least one. What runs the daemon in the foreground, and what
+#: opens sockets for the doctor, is tested in separate processes, in which coverage is not measured.
 BELOW_LEAST = ("signald", "signald/doctor")
 
 #: The module through which the page's browser edge reaches JavaScript. It exists in MicroPython on WebAssembly alone,
