@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from io import StringIO
 from pathlib import Path
 
 import jwt
@@ -11,37 +9,26 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
-from twisted.trial.unittest import SynchronousTestCase
 
 from signald.cli.commands import find_command
 from signald.cli.token import main
 from tests.support.access import SECRET
+from tests.support.commands import CommandCase
 
 
-class CommandTests(SynchronousTestCase):
+class CommandTests(CommandCase):
     """Tests of the tokens and the errors that the command prints."""
 
     def setUp(self) -> None:
         """Write a configuration with a token secret."""
-        self.directory = Path(self.mktemp())
-        self.directory.mkdir()
+        super().setUp()
         self.write_private("secret", SECRET.decode() + "\n")
         self.config = self.write_private("signald.toml", 'data_dir = "data"\n[tokens]\nsecret_file = "secret"\n')
 
-    def write_private(self, name: str, text: str) -> Path:
-        """Write a file that only its owner can read."""
-        path = self.directory / name
-        path.touch(mode=0o600)
-        path.write_text(text)
-        return path
-
-    def run_command(self, *arguments: object, config: Path | None = None) -> tuple[int, str, str]:
+    def run_token(self, *arguments: object, config: Path | None = None) -> tuple[int, str, str]:
         """Run the command, and return its exit status, its standard output and its standard error."""
-        out, err = StringIO(), StringIO()
-        self.patch(sys, "stdout", out)
-        self.patch(sys, "stderr", err)
-        status = main([*map(str, arguments)], {"SIGNALD_CONFIG": str(config or self.config), "HOME": "/nowhere"})
-        return status, out.getvalue(), err.getvalue()
+        variables = {"SIGNALD_CONFIG": str(config or self.config), "HOME": "/nowhere"}
+        return self.run_command(main, *arguments, environment=variables)
 
     def test_it_is_a_command(self) -> None:
         """The table of commands has the command."""
@@ -49,7 +36,7 @@ class CommandTests(SynchronousTestCase):
 
     def test_a_token_alone(self) -> None:
         """The command prints one line, a token with all claims that the options set."""
-        status, out, err = self.run_command(
+        status, out, err = self.run_token(
             "--user", "ann", "--session", "7q2-m9rt-6zc", "--role", "host", "--expires", "15m", "--name", "Ann"
         )
         self.assertEqual((status, err, out.count("\n")), (0, "", 1))
@@ -59,18 +46,18 @@ class CommandTests(SynchronousTestCase):
 
     def test_the_least(self) -> None:
         """By default, a token is for a guest in any session and expires after an hour."""
-        _, out, _ = self.run_command("--user", "ann")
+        _, out, _ = self.run_token("--user", "ann")
         claims = jwt.decode(out.strip(), SECRET, algorithms=["HS256"])
         self.assertEqual((claims["exp"] - claims["iat"], claims["signald"]), (3600, {"role": "guest"}))
 
     def test_times(self) -> None:
         """`--expires` accepts seconds, minutes, hours and days, and refuses every other format."""
         for text, seconds in (("1s", 1), ("90s", 90), ("2m", 120), ("3h", 10800), ("7d", 604800)):
-            _, out, _ = self.run_command("--user", "ann", "--expires", text)
+            _, out, _ = self.run_token("--user", "ann", "--expires", text)
             claims = jwt.decode(out.strip(), SECRET, algorithms=["HS256"])
             self.assertEqual(claims["exp"] - claims["iat"], seconds)
         for text in ("", "0s", "1", "h", "1.5h", "1y", "1H", "9999d", "٣h", "1h\n"):
-            status, out, err = self.run_command("--user", "ann", "--expires", text)
+            status, out, err = self.run_token("--user", "ann", "--expires", text)
             self.assertEqual((status, out), (1, ""))
             self.assertIn("is not a time like", err)
 
@@ -79,7 +66,7 @@ class CommandTests(SynchronousTestCase):
         config = self.write_private(
             "other.toml", '[tokens]\nsecret_file = "secret"\nissuer = "app"\naudience = "calls"\n'
         )
-        _, out, _ = self.run_command("--user", "ann", config=config)
+        _, out, _ = self.run_token("--user", "ann", config=config)
         claims = jwt.decode(out.strip(), SECRET, algorithms=["HS256"], audience="calls", issuer="app")
         self.assertEqual(claims["sub"], "ann")
 
@@ -96,11 +83,11 @@ class CommandTests(SynchronousTestCase):
         )
         self.write_private("public", public.decode())
         config = self.write_private("keys.toml", '[tokens]\nkey_files = ["public"]\n')
-        status, out, _ = self.run_command("--user", "ann", "--key", self.directory / "key", config=config)
+        status, out, _ = self.run_token("--user", "ann", "--key", self.directory / "key", config=config)
         self.assertEqual(status, 0)
         self.assertEqual(jwt.get_unverified_header(out.strip())["alg"], "EdDSA")
         jwt.decode(out.strip(), key.public_key(), algorithms=["EdDSA"])
-        status, out, err = self.run_command("--user", "ann", "--key", self.directory / "other", config=config)
+        status, out, err = self.run_token("--user", "ann", "--key", self.directory / "other", config=config)
         self.assertEqual((status, out), (1, ""))
         self.assertIn("would not take this token", err)
         bare = self.write_private("bare.toml", "")
@@ -108,13 +95,13 @@ class CommandTests(SynchronousTestCase):
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         self.write_private("rsa", rsa.decode())
-        _, out, _ = self.run_command("--user", "ann", "--key", self.directory / "rsa", config=bare)
+        _, out, _ = self.run_token("--user", "ann", "--key", self.directory / "rsa", config=bare)
         self.assertEqual(jwt.get_unverified_header(out.strip())["alg"], "RS256")
-        self.assertEqual(self.run_command("--user", "ann", "--key", self.directory / "other", config=bare)[0], 0)
+        self.assertEqual(self.run_token("--user", "ann", "--key", self.directory / "other", config=bare)[0], 0)
 
     def test_a_named_key(self) -> None:
         """The ID of the key is put into the header of the token."""
-        _, out, _ = self.run_command("--user", "ann", "--kid", "k1")
+        _, out, _ = self.run_token("--user", "ann", "--kid", "k1")
         self.assertEqual(jwt.get_unverified_header(out.strip())["kid"], "k1")
 
     def test_what_is_wrong(self) -> None:
@@ -139,14 +126,14 @@ class CommandTests(SynchronousTestCase):
         )
         for arguments, config, said in cases:
             with self.subTest(arguments=arguments):
-                status, out, err = self.run_command(*arguments, config=config)
+                status, out, err = self.run_token(*arguments, config=config)
                 self.assertEqual((status, out, err.count("\n")), (1, "", 1))
                 self.assertIn(said, err)
 
     def test_a_secret_that_others_can_read(self) -> None:
         """A secret that other users can read is refused."""
         (self.directory / "secret").chmod(0o644)
-        status, out, err = self.run_command("--user", "ann")
+        status, out, err = self.run_token("--user", "ann")
         self.assertEqual((status, out), (1, ""))
         self.assertIn("open to others", err)
 
@@ -163,8 +150,6 @@ class CommandTests(SynchronousTestCase):
             (hook, 0o600, "https"),
         ):
             (self.directory / "secret").chmod(mode)
-            err = StringIO()
-            self.patch(sys, "stdout", StringIO())
-            self.patch(sys, "stderr", err)
-            self.assertEqual(check(["--config", str(config)], {"HOME": "/nowhere"}), 1 if said else 0)
-            self.assertIn(said, err.getvalue())
+            status, _, err = self.run_command(check, "--config", config, environment={"HOME": "/nowhere"})
+            self.assertEqual(status, 1 if said else 0)
+            self.assertIn(said, err)
