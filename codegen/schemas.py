@@ -131,7 +131,7 @@ def write() -> Iterable[Path]:
 
 
 def text(document: Json) -> str:
-    """Return the text of a document's file."""
+    """Return a document as JSON text, formatted as in its file."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 

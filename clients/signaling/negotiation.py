@@ -48,7 +48,7 @@ BATCH = 64
 MAX_WAITING_CANDIDATES = 256
 """Most remote candidates that wait for their description; later ones are dropped."""
 
-# States of a pair. While the state ends in -ing, an operation of the edge is under way.
+# States of the negotiation between two members. A name in -ing means that a WebRTC operation is under way.
 STABLE = "stable"
 OFFERING = "offering"
 OFFERED = "offered"

@@ -50,7 +50,7 @@ class BoundedProtocol(WebSocketServerProtocol):
 
     Attributes:
         port: the state that all WebSockets of the port share.
-        binary_messages: whether binary messages are accepted; no dialect has any.
+        binary_messages: whether binary messages are accepted; False for every dialect, True in the conformance tests.
         limits: the bounds of this connection; a reload leaves them as they are, since the client was told these.
 
     """

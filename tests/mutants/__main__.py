@@ -162,7 +162,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="part of the path of the modules to mutate")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time")
     options = parser.parse_args()
-    # Every mutant meets the same examples of hypothesis.
+    # The strict form fixes the seed of hypothesis, so that every mutant is tested with the same examples.
     os.environ["TEST_REQUIRE_ALL"] = "1"
     sys.path.insert(0, str(make_links(ROOT)))
     for name in PRELOADED:

@@ -78,7 +78,7 @@ def request_headers(victim: Target) -> Slow:
 
 
 def opening_handshake(victim: Target) -> Slow:
-    """A WebSocket's opening handshake, the same."""
+    """The opening handshake of a WebSocket, whose headers come byte by byte."""
     return Slow(dial(victim, next_source()), upgrade_request()[:-2] + b"X: x\r\n" * 100)
 
 

@@ -257,7 +257,7 @@ class PeopleTests(HostTestCase):
         ann, bob = self.meet()
         person(ann, 2, REMOVE)
         ann.wait_for_text("confirm-heading", "Remove Bob")
-        # The same person opens the call again in another browser, which replaces the host here.
+        # Ann opens the call in a second browser with the same host key, which takes the host role from her first page.
         keys = ann.tab.evaluate("localStorage.getItem('signald.host-keys')")
         second = self.page()
         second.tab.evaluate(f"localStorage.setItem('signald.host-keys', {json.dumps(keys)})")

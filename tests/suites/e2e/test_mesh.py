@@ -19,7 +19,7 @@ from tests.suites.e2e.waiting import until
 #: Options for a small and slow video, since aiortc encodes the video separately for every other member.
 SMALL = ("--size", "160x120", "--rate", "5")
 
-#: The bot of the documentation, whose source is an example.
+#: The example bot that the documentation shows.
 BOT = Path(__file__).parents[3] / "examples" / "bot.py"
 
 #: The number of decoded frames of each other member that counts as a working stream.

@@ -228,7 +228,7 @@ class HonestTests(VerificationCase):
 class HostileTests(VerificationCase):
     """Tests with a server that terminates both peer connections itself, and gives each page its own key."""
 
-    #: The options of the honest server, for which the hostile server poses.
+    #: The options of the honest server, to which the hostile server connects and as which it poses.
     options = ("--no-tls",)
 
     def attacked(self, conduct: str) -> tuple[SheetPage, SheetPage]:

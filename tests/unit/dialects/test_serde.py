@@ -229,7 +229,7 @@ class RoundTripTests(SynchronousTestCase):
 
 
 class EncodeTests(SynchronousTestCase):
-    """Events for the original's clients are encoded."""
+    """Events are encoded as the clients of the original Rust tutorial expect them."""
 
     def test_a_batch_is_one_frame_a_candidate(self) -> None:
         """The end of candidates is not encoded, since it is no candidate."""

@@ -52,7 +52,7 @@ class UnacceptedTests(SynchronousTestCase):
         self.assertEqual({event["event"] for event in self.events}, {"accept-failed"})
 
     def test_another_error(self) -> None:
-        """An accept error that closes no connection is logged by its name, at most once a minute too."""
+        """Another error of accept(2) closes no connection; it is logged by its name, at most once a minute."""
         for _ in range(2):
             self.log.info("Could not accept new connection ({acceptError})", acceptError="ENFILE")
         [line] = self.log_lines()

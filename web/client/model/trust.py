@@ -100,7 +100,7 @@ class Trust:
                 continue
             self._silent[user] = self._silent.get(user, 0.0) + seconds
             if self._silent[user] >= SILENT_FOR:
-                # A program that is connected in place of the verified participant sends no verification messages.
+                # The verified participant would have sent verification messages: another program may be in its place.
                 self._forget(user)
                 self._state.notices.alarm = texts.VERIFIED_NO_MORE.format(self._name(user))
                 late = True

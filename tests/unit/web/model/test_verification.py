@@ -146,7 +146,7 @@ class HostilePeerTests(SynchronousTestCase):
         self.assert_failed(exchange, "mismatch")
 
     def test_a_second_commitment(self) -> None:
-        """A second commitment fails, before or after the code, even if it is the same."""
+        """A second commitment, even an equal one, makes the verification fail before and after the code is shown."""
         exchange = started()
         exchange.receive(commit(N2))
         self.assertEqual(exchange.receive(commit(N2)), [])
