@@ -8,11 +8,11 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin
 
-from attrs import NOTHING, Attribute, fields, resolve_types
+from attrs import NOTHING, Attribute, resolve_types
 
 from signald.core.errors import ErrorCode
 from signald.core.messages import UNCOUNTED, Ack, Error, Request
-from signald.dialects.native import EVENTS, NESTED, REQUESTS, key
+from signald.dialects.native import EVENTS, NESTED, REQUESTS, key, wire_fields
 
 PATH = Path(__file__).parents[1] / "clients" / "signaling" / "messages.py"
 
@@ -75,7 +75,7 @@ def _class(class_: Any, type_: str | None) -> str:
 
 def _attributes(class_: Any) -> list[Attribute[Any]]:
     """Return a class's attributes, the required ones first; `Error` gets its sentence in addition to its code."""
-    found = list(fields(class_))
+    found = wire_fields(class_)
     if class_ is Error:
         sentence = found[0].evolve(name="message", type=str)
         found = [found[0], sentence, *found[1:]]

@@ -9,13 +9,13 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin
 
-from attrs import NOTHING, Attribute, fields, resolve_types
+from attrs import NOTHING, Attribute, resolve_types
 
 from signald import __version__
 from signald.core.errors import ErrorCode
 from signald.core.ids import SESSION_SYMBOLS, USER_SYMBOLS
 from signald.core.messages import Ack, Count, Error, Instance, Request, RequestId, Secret, SessionId, UserId
-from signald.dialects.native import EVENTS, NESTED, REQUESTS, key
+from signald.dialects.native import EVENTS, NESTED, REQUESTS, key, wire_fields
 
 FOLDER = Path(__file__).parents[1] / "signald" / "schema"
 SCHEMA = FOLDER / "signald.1.schema.json"
@@ -146,7 +146,7 @@ def _object(class_: Any, strict: bool) -> Json:
     """Return the schema of a class's objects; `strict` is for requests, in which an unknown key is an error."""
     resolve_types(class_)
     # An ack has a request id only if a client sends it.
-    attributes = [a for a in fields(class_) if strict or class_ is not Ack or a.name != "id"]
+    attributes = [a for a in wire_fields(class_) if strict or class_ is not Ack or a.name != "id"]
     meanings = _meanings(class_)
     body: Json = {
         "type": "object",

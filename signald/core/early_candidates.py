@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 
 from signald.core.limits import Limits
+from signald.core.mailbox import source_length
 from signald.core.messages import Candidates, SessionId, UserId
 
 
@@ -13,7 +14,7 @@ class EarlyCandidates:
     """Batches of candidates without an addressee, for each session that has a single member.
 
     Attributes:
-        limits: the bounds of each session, in candidates and in bytes of their text.
+        limits: the bounds of each session, in batches, candidates and bytes of their texts.
         batches: the batches of each session in the order of their arrival, each with its sender.
 
     """
@@ -24,12 +25,13 @@ class EarlyCandidates:
     def add(self, sender: UserId, batch: Candidates) -> bool:
         """Keep a batch until another member joins; False when that would exceed the bounds."""
         kept = self.batches.get(batch.session, [])
-        candidates = [candidate for _, earlier in kept for candidate in earlier.candidates]
-        candidates.extend(batch.candidates)
+        batches = [*(earlier for _, earlier in kept), batch]
+        candidates = [candidate for each in batches for candidate in each.candidates]
         size = sum(len(candidate.candidate.encode()) for candidate in candidates)
-        if len(kept) >= self.limits.waiting_candidates:
+        size += sum(source_length(each.source) for each in batches)
+        if max(len(batches), len(candidates)) > self.limits.waiting_candidates:
             return False
-        if len(candidates) > self.limits.waiting_candidates or size > self.limits.waiting_candidate_bytes:
+        if size > self.limits.waiting_candidate_bytes:
             return False
         self.batches[batch.session] = [*kept, (sender, batch)]
         return True

@@ -20,6 +20,7 @@ from signald.core.messages import (
     AppMessage,
     Candidates,
     CountedEvent,
+    Error,
     Forwardable,
     ForwardedAnswer,
     ForwardedCandidates,
@@ -28,6 +29,8 @@ from signald.core.messages import (
     ForwardedOffer,
     IceError,
     Offer,
+    Source,
+    Traits,
     UserId,
 )
 from signald.core.session_lifetimes import SessionLifetimes
@@ -67,7 +70,8 @@ class Forwarder:
         receivers = find_receivers(request, session, sender)
         if not receivers:
             return self._handle_no_receiver(user, session, request)
-        event = forwarded_event(request, user.id)
+        # Only an application message has several receivers, and it is the same for each of them.
+        event = forwarded_event(request, user.id, receivers[0].traits)
         for receiver in receivers:
             code = forbidden(request, sender, receiver)
             if code is None and not self.mailboxes.has_room_for(self.mailboxes.users.get(receiver.user), event):
@@ -82,13 +86,20 @@ class Forwarder:
         ]
 
     def forward_early_candidates(self, user: User, session: Session) -> list[Action]:
-        """Send the candidates that a lone member has sent before this user, the second member, joined."""
-        return [
-            action
-            for sender, batch in self.early_candidates.pop(session.id)
-            if session.member(sender) is not None
-            for action in self.mailboxes.send_event(user, forwarded_event(batch, sender))
-        ]
+        """Send the candidates that a lone member has sent before this user, the second member, joined.
+
+        Those that this user's program cannot read are rejected: their sender gets the error now.
+        """
+        actions: list[Action] = []
+        for sender, batch in self.early_candidates.pop(session.id):
+            if session.member(sender) is None:
+                continue
+            if is_readable(batch, user.traits):
+                actions += self.mailboxes.send_event(user, forwarded_event(batch, sender, user.traits))
+            else:
+                error = Error(ErrorCode.UNSUPPORTED_BY_PEER, Candidates, session.id, batch.id)
+                actions += self.mailboxes.send_event(self.mailboxes.users.get(sender), error)
+        return actions
 
     def _handle_no_receiver(self, user: User, session: Session, request: Forwardable) -> list[Action]:
         """Keep candidates of a lone member, ignore an application message to all, and reject anything else."""
@@ -118,11 +129,13 @@ def find_receivers(message: Forwardable, session: Session, sender: Member) -> tu
 def forbidden(message: Forwardable, sender: Member, receiver: Member) -> ErrorCode | None:
     """The error with which a message from `sender` to `receiver` is rejected; None when it is allowed.
 
-    A member never gets a message that its program does not accept. Where either program supports a single offer/answer
-    exchange only, the later joiner sends one offer, and the earlier one answers it.
+    A member never gets a message that its program does not accept or cannot read. Where either program supports a
+    single offer/answer exchange only, the later joiner sends one offer, and the earlier one answers it.
     """
     if isinstance(message, AppMessage):
         return None if receiver.traits.messages else ErrorCode.UNSUPPORTED_BY_PEER
+    if not is_readable(message, receiver.traits):
+        return ErrorCode.UNSUPPORTED_BY_PEER
     if sender.traits.renegotiates and receiver.traits.renegotiates:
         return None
     is_later = sender.seat > receiver.seat
@@ -135,18 +148,32 @@ def forbidden(message: Forwardable, sender: Member, receiver: Member) -> ErrorCo
             return None
 
 
-def forwarded_event(message: Forwardable, sender: UserId) -> CountedEvent:
-    """The event that the receiver gets, stamped with the sender's id."""
+def is_readable(message: Forwardable, receiver: Traits) -> bool:
+    """Whether a receiver can read a message: it is translated, or the receiver reads its source."""
+    source = message.source if isinstance(message, Candidates | IceError) else None
+    return source is None or source.translated or source.kind == receiver.source_kind
+
+
+def forwarded_event(message: Forwardable, sender: UserId, receiver: Traits) -> CountedEvent:
+    """The event that the receiver gets, stamped with the sender's id; a source only where the receiver reads it."""
     match message:
         case Offer():
             return ForwardedOffer(message.session, sender, message.negotiation, message.sdp)
         case Answer():
             return ForwardedAnswer(message.session, sender, message.negotiation, message.sdp)
         case Candidates():
-            return ForwardedCandidates(message.session, sender, message.candidates, message.negotiation, message.end)
+            source = _source_for(message.source, receiver)
+            return ForwardedCandidates(
+                message.session, sender, message.candidates, message.negotiation, message.end, source
+            )
         case IceError():
-            return ForwardedIceError(message.session, sender, message.text)
+            return ForwardedIceError(message.session, sender, message.text, _source_for(message.source, receiver))
         case AppMessage():
             return ForwardedMessage(message.session, sender, message.content)
         case _ as never:
             assert_never(never)
+
+
+def _source_for(source: Source | None, receiver: Traits) -> Source | None:
+    """The source for a receiver; None for one that does not read it, whose outbox would keep it for nothing."""
+    return None if source is None or source.kind != receiver.source_kind else source

@@ -22,6 +22,7 @@ from signald.core.messages import (
     IceError,
     Offer,
     Request,
+    Source,
 )
 
 _ENVELOPE_BYTES = 256
@@ -29,19 +30,25 @@ _ENVELOPE_BYTES = 256
 
 
 def message_size(message: Request | Event) -> int:
-    """The approximate size of a message in bytes: its free text and its envelope."""
+    """The approximate size of a message in bytes: its free text, a source (`messages.Source`) and its envelope."""
     match message:
         case Offer() | Answer() | ForwardedOffer() | ForwardedAnswer():
             text = _utf8_length(message.sdp)
         case Candidates() | ForwardedCandidates():
             text = sum(_utf8_length(candidate.candidate) + _ENVELOPE_BYTES for candidate in message.candidates)
+            text += source_length(message.source)
         case IceError() | ForwardedIceError():
-            text = _utf8_length(message.text)
+            text = _utf8_length(message.text) + source_length(message.source)
         case AppMessage() | ForwardedMessage():
             text = _utf8_length(message.content)
         case _:
             text = 0
     return _ENVELOPE_BYTES + text
+
+
+def source_length(source: Source | None) -> int:
+    """The length of a source's text in UTF-8; 0 without a source."""
+    return 0 if source is None else _utf8_length(source.text)
 
 
 def _utf8_length(text: str) -> int:

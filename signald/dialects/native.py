@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Any, ClassVar, get_args, get_origin
 
 import orjson
-from attrs import NOTHING, fields, resolve_types
+from attrs import NOTHING, Attribute, fields, resolve_types
 from cattrs import Converter
 from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
@@ -16,6 +16,7 @@ from signald.core.errors import ErrorCode
 from signald.core.ice_server import IceServer
 from signald.core.ids import is_user_id, parse_session_id
 from signald.core.messages import (
+    INTERNAL,
     Ack,
     Admit,
     Answer,
@@ -149,6 +150,15 @@ _COUNT_BOUNDS: _Bounds = {"most": 2**53 - 1}
 def key(name: str) -> str:
     """The JSON key of a message class's field."""
     return _KEYS.get(name, name.replace("_", "-"))
+
+
+def wire_fields(class_: Any) -> list[Attribute[Any]]:
+    """The fields of a message class that have a key in JSON, in their order."""
+    return [attribute for attribute in fields(class_) if not _is_internal(attribute)]
+
+
+def _is_internal(attribute: Attribute[Any]) -> bool:
+    return INTERNAL.keys() <= attribute.metadata.keys()
 
 
 class Native(Dialect):
@@ -305,6 +315,9 @@ def _make_converter() -> Converter:
         reads: dict[str, Any] = {}
         writes: dict[str, Any] = {}
         for attribute in fields(class_):
+            if _is_internal(attribute):
+                reads[attribute.name] = writes[attribute.name] = override(omit=True)
+                continue
             name = key(attribute.name)
             reads[attribute.name] = override(rename=name, struct_hook=_hook(attribute.type, attribute.metadata))
             writes[attribute.name] = override(rename=name, omit_if_default=attribute.default is not NOTHING)

@@ -53,6 +53,7 @@ from signald.core.messages import (
     Pong,
     Request,
     SessionId,
+    Source,
     Traits,
     UserId,
     Waiting,
@@ -65,6 +66,9 @@ INVALID_PAYLOAD = 1007
 
 POLICY_VIOLATION = 1008
 """The close code for a message that violates the server's policy (RFC 6455 §7.4.1)."""
+
+_SOURCE_KIND = "serde"
+"""The kind of the `Source` of this dialect's messages."""
 
 # The bounds are those that the message classes declare.
 _MOST_CANDIDATE_CHARACTERS: int = fields(Candidate).candidate.metadata["most"]
@@ -93,7 +97,9 @@ class Serde(Dialect):
     """
 
     subprotocol: ClassVar[str | None] = None
-    traits: ClassVar[Traits] = Traits(rollback=False, renegotiates=False, waits=False, messages=False, most_members=2)
+    traits: ClassVar[Traits] = Traits(
+        rollback=False, renegotiates=False, waits=False, messages=False, most_members=2, source_kind=_SOURCE_KIND
+    )
 
     def __init__(self) -> None:
         self.user = UserId("")
@@ -106,6 +112,8 @@ class Serde(Dialect):
 
     def decode(self, frame: bytes) -> list[Request]:
         """Decode one variant.
+
+        The string of a candidate may hold anything. It is kept as it is, and translated where it is a candidate's JSON.
 
         Raises:
             DecodeError: `bad-message`.
@@ -128,12 +136,21 @@ class Serde(Dialect):
                 session = _session(text)
                 return [Answer(session, None, self.negotiations.get(session) or self._next_negotiation(session), sdp)]
             case _Variant("IceCandidate", (candidate, text)):
-                session = _session(text)
-                return [Candidates(session, None, self.negotiations.get(session), (_read_candidate(candidate),))]
+                return [self._candidates(_session(text), candidate)]
             case _Variant("ICEError", (reason, text)):
-                return [IceError(_session(text), None, reason[:_MOST_REASON_CHARACTERS])]
+                return [IceError(_session(text), None, reason[:_MOST_REASON_CHARACTERS], source=_cut_source(reason))]
             case _:
                 raise DecodeError(ErrorCode.BAD_MESSAGE)
+
+    def _candidates(self, session: SessionId, text: str) -> Candidates:
+        translated = _translate_candidate(text)
+        return Candidates(
+            session,
+            None,
+            self.negotiations.get(session),
+            () if translated is None else (translated,),
+            source=Source(_SOURCE_KIND, text, translated=translated is not None),
+        )
 
     def _next_negotiation(self, session: SessionId) -> Negotiation:
         """The negotiation that the client's next offer starts."""
@@ -163,8 +180,12 @@ class Serde(Dialect):
                 return [_write("VideoOffer", event.sdp, event.session)]
             case ForwardedAnswer():
                 return [_write("VideoAnswer", event.sdp, event.session)]
+            case ForwardedCandidates(source=Source(text=text)):
+                return [_write("IceCandidate", text, event.session)]
             case ForwardedCandidates():
                 return [_write("IceCandidate", _write_candidate(c), event.session) for c in event.candidates]
+            case ForwardedIceError(source=Source(text=text)):
+                return [_write("ICEError", text, event.session)]
             case ForwardedIceError():
                 return [_write("ICEError", event.text, event.session)]
             case Error():
@@ -242,23 +263,28 @@ def _write(name: str, *fields: str) -> bytes:
     return orjson.dumps({name: fields[0] if len(fields) == 1 else fields})
 
 
-def _read_candidate(text: str) -> Candidate:
-    """Decode a candidate, which is a string with JSON of its own."""
+def _cut_source(reason: str) -> Source | None:
+    """The whole of a reason that is longer than other dialects allow; None where it is not."""
+    return Source(_SOURCE_KIND, reason) if len(reason) > _MOST_REASON_CHARACTERS else None
+
+
+def _translate_candidate(text: str) -> Candidate | None:
+    """Translate a candidate, which is a string with JSON of its own; None where it is anything else."""
     try:
         body = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise DecodeError(ErrorCode.BAD_MESSAGE) from None
-    if type(body) is not dict:
-        raise DecodeError(ErrorCode.BAD_MESSAGE)
-    candidate = _optional(body, "candidate", str, _MOST_CANDIDATE_CHARACTERS)
-    if candidate is None:
-        raise DecodeError(ErrorCode.BAD_MESSAGE)
-    return Candidate(
-        candidate,
-        sdp_mid=_optional(body, "sdpMid", str, _MOST_MID_CHARACTERS),
-        sdp_m_line_index=_optional(body, "sdpMLineIndex", int, _MOST_LINE_INDEX),
-        username_fragment=_optional(body, "usernameFragment", str, _MOST_FRAGMENT_CHARACTERS),
-    )
+        if type(body) is not dict:
+            return None
+        candidate = _optional(body, "candidate", str, _MOST_CANDIDATE_CHARACTERS)
+        if candidate is None:
+            return None
+        return Candidate(
+            candidate,
+            sdp_mid=_optional(body, "sdpMid", str, _MOST_MID_CHARACTERS),
+            sdp_m_line_index=_optional(body, "sdpMLineIndex", int, _MOST_LINE_INDEX),
+            username_fragment=_optional(body, "usernameFragment", str, _MOST_FRAGMENT_CHARACTERS),
+        )
+    except ValueError:  # not JSON, or a value of another type or size
+        return None
 
 
 def _write_candidate(candidate: Candidate) -> str:
@@ -277,11 +303,16 @@ _Value = TypeVar("_Value", str, int)
 
 
 def _optional(body: dict[str, object], key: str, type_: type[_Value], most: int) -> _Value | None:
-    """The value of a key, with its type and its size or value checked; None where it is absent or null."""
+    """The value of a key; None where it is absent or null.
+
+    Raises:
+        ValueError: the value has another type, or its size or number exceeds `most`.
+
+    """
     value = body.get(key)
     if value is None:
         return None
     size = len(value) if isinstance(value, str) else value
     if type(value) is not type_ or not isinstance(size, int) or not 0 <= size <= most:
-        raise DecodeError(ErrorCode.BAD_MESSAGE)
+        raise ValueError
     return value

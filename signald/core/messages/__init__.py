@@ -71,6 +71,7 @@ from signald.core.messages.requests import (
     Resume,
 )
 from signald.core.messages.values import (
+    INTERNAL,
     Candidate,
     EndReason,
     LeaveReason,
@@ -79,12 +80,14 @@ from signald.core.messages.values import (
     RefusalReason,
     Role,
     ServerLimits,
+    Source,
     Survival,
     Traits,
     WaitReason,
 )
 
 __all__ = [
+    "INTERNAL",
     "MAX_TOKEN_CHARACTERS",
     "UNCOUNTED",
     "Ack",
@@ -149,6 +152,7 @@ __all__ = [
     "Secret",
     "ServerLimits",
     "SessionId",
+    "Source",
     "Survival",
     "Traits",
     "UserId",

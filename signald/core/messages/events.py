@@ -9,6 +9,7 @@ from signald.core.ice_server import IceServer
 from signald.core.messages.identifiers import Count, RequestId, Secret, SessionId, UserId
 from signald.core.messages.requests import Ack, Hello, Ping, Request, Resume
 from signald.core.messages.values import (
+    INTERNAL,
     Candidate,
     EndReason,
     LeaveReason,
@@ -17,6 +18,7 @@ from signald.core.messages.values import (
     RefusalReason,
     Role,
     ServerLimits,
+    Source,
     Survival,
     WaitReason,
 )
@@ -233,22 +235,30 @@ class ForwardedAnswer:
 
 @frozen
 class ForwardedCandidates:
-    """`Candidates` from another member."""
+    """`Candidates` from another member.
+
+    There is a `source` where the receiver's dialect is the sender's and forwards texts unchanged.
+    """
 
     session: SessionId
     sender: UserId
     candidates: tuple[Candidate, ...]
     negotiation: Negotiation | None = None
     end: bool = False
+    source: Source | None = field(default=None, metadata=INTERNAL)
 
 
 @frozen
 class ForwardedIceError:
-    """An `IceError` from another member."""
+    """An `IceError` from another member.
+
+    `source` is as in `ForwardedCandidates`.
+    """
 
     session: SessionId
     sender: UserId
     text: str
+    source: Source | None = field(default=None, metadata=INTERNAL)
 
 
 @frozen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from signald.core.messages.identifiers import Count, Instance, RequestId, Secret, SessionId, UserId
-from signald.core.messages.values import Candidate, Negotiation, bounded
+from signald.core.messages.values import INTERNAL, Candidate, Negotiation, Source, bounded
 
 MAX_TOKEN_CHARACTERS = 4096
 """The most characters of a token: enough for dozens of claims, and little enough to keep in memory for each user."""
@@ -191,7 +191,8 @@ class Candidates:
     """A batch of ICE candidates; `end` marks the end of candidates (RFC 8838 §13).
 
     `to` is as in `Offer`; with None and no other member yet, the server keeps the batch for the next one that joins.
-    `negotiation` is None where a dialect does not number negotiations and none is under way.
+    `negotiation` is None where a dialect does not number negotiations and none is under way. `source` is the candidate
+    as the sender's dialect received it, where that dialect forwards it unchanged.
     """
 
     session: SessionId
@@ -200,16 +201,21 @@ class Candidates:
     candidates: tuple[Candidate, ...] = field(metadata=bounded(64))
     end: bool = False
     id: RequestId | None = None
+    source: Source | None = field(default=None, metadata=INTERNAL)
 
 
 @frozen
 class IceError:
-    """A description of an ICE failure for the other member; `to` is as in `Offer`."""
+    """A description of an ICE failure for the other member; `to` is as in `Offer`.
+
+    `source` is the whole text where the sender's dialect forwards it unchanged and `text` is a part of it.
+    """
 
     session: SessionId
     to: UserId | None
     text: str = field(metadata=bounded(1024))
     id: RequestId | None = None
+    source: Source | None = field(default=None, metadata=INTERNAL)
 
 
 @frozen

@@ -19,6 +19,10 @@ def bounded(most: int, least: int = 0) -> Mapping[str, int]:
     return {"most": most, "least": least}
 
 
+INTERNAL: Mapping[str, bool] = {"internal": True}
+"""Field metadata of what a message carries between a dialect and the hub, without a key in the native protocol."""
+
+
 class Role(Enum):
     """A member's role in a session."""
 
@@ -98,6 +102,25 @@ class Candidate:
 
 
 @frozen
+class Source:
+    """The text from which a dialect decoded a message, for receivers of the same dialect, who get it unchanged.
+
+    The hub never reads the text. It compares kinds, so that it need not know the dialects.
+
+    Attributes:
+        kind: the kind of the text; receivers whose `Traits.source_kind` is the same read it.
+        text: the text as the client sent it.
+        translated: whether the other fields of the message have the same meaning. If not, only those receivers can get
+            the message.
+
+    """
+
+    kind: str
+    text: str = field(repr=False)
+    translated: bool = True
+
+
+@frozen
 class Traits:
     """The capabilities of a client: those of its dialect, as far as its hello does not rule them out.
 
@@ -108,6 +131,7 @@ class Traits:
         messages: whether it accepts application messages.
         relays: whether it connects through TURN servers alone in a session that demands it.
         most_members: the largest session that it supports; None for any.
+        source_kind: the kind of `Source` that it reads; None for none.
 
     """
 
@@ -117,6 +141,7 @@ class Traits:
     messages: bool = True
     relays: bool = False
     most_members: int | None = None
+    source_kind: str | None = None
 
 
 @frozen

@@ -64,6 +64,9 @@ def seeds(target: str) -> list[bytes]:
             return examples()
         case "serde":
             return serde
+        case "strings":
+            texts = ("", "null", "candidate:1 1 udp 1 192.0.2.7 5 typ host", '{ "candidate": "c", "x": 1 }')
+            return [text.encode() for text in texts]
         case "http":
             asked = [
                 request("/", host),
@@ -120,6 +123,8 @@ def words(target: str) -> set[str]:
             return common | {word.decode() for word in re.findall(rb'"[a-z_-]+"', _state())}
         case "native" | "websocket":
             return common | {word.decode() for word in re.findall(rb'"[a-zA-Z-]+"', b"".join(examples()))}
+        case "strings":
+            return common | {'"candidate"', '"sdpMid"', '"sdpMLineIndex"', '"usernameFragment"'}
         case "serde":
             return common | {f'"{next(iter(body))}"' if isinstance(body, dict) else f'"{body}"' for body in _SERDE}
         case "http":

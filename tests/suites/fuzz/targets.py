@@ -18,7 +18,9 @@ from zope.interface import implementer
 from signald.config.sources import from_environment, from_file
 from signald.config.values import ConfigError
 from signald.core.budgets import ConnectionBudget
+from signald.core.forwarding import forwarded_event, is_readable
 from signald.core.limits import Limits
+from signald.core.messages import Candidates, UserId
 from signald.core.snapshot import dump, load
 from signald.dialects import DIALECTS
 from signald.dialects.dialect import DecodeError, Dialect
@@ -106,6 +108,21 @@ def serde(data: bytes) -> None:
     _decode(Serde(), data)
 
 
+def strings(data: bytes) -> None:
+    """A candidate's string between two clients of the original's dialect, which has to arrive as it was sent."""
+    text = data.decode("utf-8", "replace")
+    sent = {"IceCandidate": [text, _IDS[0]]}
+    [request] = Serde().decode(json.dumps(sent).encode())
+    assert isinstance(request, Candidates)
+    event = forwarded_event(request, UserId(""), Serde.traits)
+    [frame] = Serde().encode(event)
+    assert isinstance(frame, bytes)
+    assert json.loads(frame) == sent, frame
+    if is_readable(request, Native.traits):
+        assert len(request.candidates) == 1
+        Native().encode(forwarded_event(request, UserId(""), Native.traits))
+
+
 @implementer(ILogObserver)
 class _Errors:
     """Remembers what was logged as an error: exceptions that ended at a connection."""
@@ -156,7 +173,7 @@ class _Server:
         self.site = make_site(_PAGE, signaling, limits, self.clock, None, False)
 
     def hear(self, line: Endpoint, data: bytes) -> None:
-        """Send bytes on a connection, in pieces whose size the first byte decides; then advance the clock past its timeouts."""
+        """Send bytes in pieces whose size the first byte decides, and advance the clock past all timeouts."""
         size = 1 + (data[0] if data else 0) * 16
         with _no_error_is_logged():
             for begin in range(1, len(data), size):
@@ -240,6 +257,6 @@ def environment(data: bytes) -> None:
 
 TARGETS: Mapping[str, Target] = {
     target.__name__: target
-    for target in (native, shaped, serde, http, websocket, proxied, forwarded, state, toml, environment)
+    for target in (native, shaped, serde, strings, http, websocket, proxied, forwarded, state, toml, environment)
 }
 """All of them, by name."""

@@ -406,6 +406,8 @@ class Client:
                 | ForwardedIceError(_, sender)
             ):
                 expect(sender in room.members, "a message came from a user that is not a member")
+                source = getattr(event, "source", None)
+                expect(source is None or self.kind is Kind.SERDE, "a source came to a client that does not read it")
             case ForwardedMessage(_, sender, content):
                 expect(sender in room.members, "a message came from a user that is not a member")
                 self._check_message(*(int(part) for part in content.split(":")))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.early_candidates import EarlyCandidates
 from signald.core.limits import Limits
-from signald.core.messages import Candidate, Candidates, SessionId, UserId
+from signald.core.messages import Candidate, Candidates, SessionId, Source, UserId
 
 ANN = UserId("0" * 26)
 SESSION = SessionId("7Q2M9RT6ZC")
@@ -41,3 +42,11 @@ class EarlyCandidatesTests(SynchronousTestCase):
             self.assertEqual(early.pop(SESSION), [(ANN, batch("a"))])
         early = EarlyCandidates(limits)
         self.assertEqual([early.add(ANN, batch()) for _ in range(3)], [True, True, False])
+
+    def test_sources_count_as_bytes(self) -> None:
+        """The bytes of a source count beside those of its translation."""
+        early = EarlyCandidates(Limits(waiting_candidate_bytes=6))
+        self.assertFalse(early.add(ANN, evolve(batch("a"), source=Source("kind", "ééé"))))
+        self.assertTrue(early.add(ANN, evolve(batch("a"), source=Source("kind", "éé"))))
+        self.assertFalse(early.add(ANN, evolve(batch(), source=Source("kind", "ab", translated=False))))
+        self.assertTrue(early.add(ANN, evolve(batch(), source=Source("kind", "a", translated=False))))

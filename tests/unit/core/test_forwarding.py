@@ -9,7 +9,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode
-from signald.core.forwarding import find_receivers, forbidden, forwarded_event
+from signald.core.forwarding import find_receivers, forbidden, forwarded_event, is_readable
 from signald.core.members import Member, Person
 from signald.core.messages import (
     Answer,
@@ -27,6 +27,7 @@ from signald.core.messages import (
     Offer,
     Role,
     SessionId,
+    Source,
     Traits,
     UserId,
 )
@@ -115,6 +116,23 @@ class RuleTests(SynchronousTestCase):
         self.assertIsNone(forbidden(offer(n=4097), old, ann))
         self.assertIs(forbidden(offer(n=4098), old, ann), ErrorCode.WRONG_ROLE)
 
+    def test_an_untranslated_message_needs_a_receiver_that_reads_its_source(self) -> None:
+        """A translated message is for every receiver; one without a translation only for those that read its source."""
+        sender = member(BOB, 1)
+        for message in (Candidates(SESSION, None, None, ()), IceError(SESSION, None, "failed")):
+            for traits, code in (
+                (Traits(source_kind="kind"), None),
+                (Traits(source_kind="other"), ErrorCode.UNSUPPORTED_BY_PEER),
+                (Traits(), ErrorCode.UNSUPPORTED_BY_PEER),
+            ):
+                receiver = member(ANN, 0, traits)
+                untranslated = evolve(message, source=Source("kind", "text", translated=False))
+                self.assertIs(forbidden(untranslated, sender, receiver), code)
+                self.assertIs(is_readable(untranslated, traits), code is None)
+                translated = evolve(message, source=Source("kind", "text"))
+                self.assertIsNone(forbidden(translated, sender, receiver))
+                self.assertIsNone(forbidden(message, sender, receiver))
+
 
 class EventTests(SynchronousTestCase):
     """A forwarded message becomes an event for the receiver."""
@@ -133,4 +151,16 @@ class EventTests(SynchronousTestCase):
             (AppMessage(SESSION, "hi", ANN), ForwardedMessage(SESSION, BOB, "hi")),
         ]
         for message, event in pairs:
-            self.assertEqual(forwarded_event(message, BOB), event)
+            self.assertEqual(forwarded_event(message, BOB, Traits()), event)
+
+    def test_a_source_is_for_receivers_that_read_it(self) -> None:
+        """A receiver with the kind of the source gets it; another one gets the decoded values alone."""
+        source = Source("kind", " text ")
+        for message, event in (
+            (Candidates(SESSION, ANN, FIRST, (), source=source), ForwardedCandidates(SESSION, BOB, (), FIRST)),
+            (IceError(SESSION, ANN, "failed", source=source), ForwardedIceError(SESSION, BOB, "failed")),
+        ):
+            reader = Traits(source_kind="kind")
+            self.assertEqual(forwarded_event(message, BOB, reader), evolve(event, source=source))
+            for other in (Traits(), Traits(source_kind="other")):
+                self.assertEqual(forwarded_event(message, BOB, other), event)

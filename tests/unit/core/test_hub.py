@@ -55,6 +55,7 @@ from signald.core.messages import (
     Role,
     ServerLimits,
     SessionId,
+    Source,
     Traits,
     UserId,
     Welcome,
@@ -467,6 +468,35 @@ class EarlyCandidateTests(SynchronousTestCase):
         empty = Candidates(session, None, None, ())
         self.assertEqual(world.send(host, empty, empty), [])
         self.assertEqual(world.send(host, empty), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
+
+    def test_their_source_is_for_a_guest_that_reads_it(self) -> None:
+        """A guest that reads the source gets it, translated or not; another one gets the translation, if there is one.
+
+        The sender gets an error for each batch that is not translated, and keeps its connection.
+        """
+        source, odd = Source("kind", " text "), Source("kind", "odd", translated=False)
+        reader = Traits(source_kind="kind")
+        for traits, expected, errors in (
+            (reader, [((CANDIDATE,), source), ((), odd)], 0),
+            (Traits(), [((CANDIDATE,), None)], 1),
+        ):
+            world = World()
+            host, host_user, session = world.open_session(traits=reader)
+            early = [Candidates(session, None, None, (CANDIDATE,), source=source)]
+            early.append(Candidates(session, None, None, (), id=ONE, source=odd))
+            self.assertEqual(world.send(host, *early), [])
+            guest, _ = world.welcome_peer(traits)
+            joined, *rest = world.send(guest, Join(session))
+            self.assertIsInstance(joined, Joined)
+            self.assertEqual(
+                rest,
+                [ForwardedCandidates(session, host_user, batch, source=source) for batch, source in expected],
+            )
+            [member_joined, *rest] = world.receive(host)
+            self.assertIsInstance(member_joined, MemberJoined)
+            error = Error(ErrorCode.UNSUPPORTED_BY_PEER, Candidates, session, ONE)
+            self.assertEqual(rest, [error] * errors)
+            self.assertEqual(world.closed, {})
 
     def test_those_of_a_replaced_member_are_dropped(self) -> None:
         """Candidates of a user that is no longer a member are not delivered."""

@@ -25,6 +25,7 @@ from signald.core.messages import (
     Offer,
     Request,
     SessionId,
+    Source,
     UserId,
 )
 
@@ -43,7 +44,7 @@ class SizeTests(SynchronousTestCase):
     """The size that a message counts as."""
 
     def test_free_text_counts_in_bytes(self) -> None:
-        """A message has an envelope, each candidate one more, and texts count by their length in UTF-8."""
+        """A message has an envelope, each candidate one more, and texts and sources count by their length in UTF-8."""
         candidates = (Candidate("ab"), Candidate("ä"))
         weights: dict[Request | Event, int] = {
             Leave(SESSION): 256,
@@ -56,6 +57,10 @@ class SizeTests(SynchronousTestCase):
             ForwardedCandidates(SESSION, ANN, candidates): 3 * 256 + 4,
             IceError(SESSION, ANN, "four"): 260,
             ForwardedIceError(SESSION, ANN, "four"): 260,
+            Candidates(SESSION, ANN, ONE, (), source=Source("kind", "fünf")): 261,
+            ForwardedCandidates(SESSION, ANN, candidates, source=Source("kind", "four")): 3 * 256 + 8,
+            IceError(SESSION, ANN, "four", source=Source("kind", "four")): 264,
+            ForwardedIceError(SESSION, ANN, "four", source=Source("kind", "four")): 264,
             AppMessage(SESSION, "four"): 260,
             message("four"): 260,
             message("äöüß"): 264,

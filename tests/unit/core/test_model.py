@@ -39,6 +39,7 @@ from signald.core.messages import (
     Role,
     Secret,
     SessionId,
+    Source,
     UserId,
 )
 from tests.support.model.client import Client, Kind, Sent, expect
@@ -233,7 +234,16 @@ class Model(RuleBasedStateMachine):
         session = self.session(client)
         mine = next(iter(client.rooms), session)
         negotiation = Negotiation(client.user, 1)
-        return [Open(), Join(session), Leave(session), Offer(mine, None, negotiation, ""), IceError(mine, None, "")]
+        source = Source("serde", "c", translated=self.chance.random() < 0.5)
+        batch = (Candidate("c"),) if source.translated else ()
+        return [
+            Open(),
+            Join(session),
+            Leave(session),
+            Offer(mine, None, negotiation, ""),
+            Candidates(mine, None, None, batch, source=source),
+            IceError(mine, None, ""),
+        ]
 
     def at_the_door(self, client: Client) -> list[Request]:
         """Return requests with which a client opens or joins a session."""

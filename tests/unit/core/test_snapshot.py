@@ -11,6 +11,7 @@ from signald.core.messages import (
     Candidates,
     Count,
     End,
+    ForwardedCandidates,
     ForwardedMessage,
     Hello,
     Instance,
@@ -21,7 +22,9 @@ from signald.core.messages import (
     Opened,
     Resume,
     SessionId,
+    Source,
     Survival,
+    Traits,
     UserId,
     Waiting,
     WaitReason,
@@ -36,9 +39,9 @@ from tests.support.world import SERDE, World
 ONE = Instance("one")
 
 
-def welcomed(world: World) -> tuple[PeerId, Welcome]:
+def welcomed(world: World, traits: Traits | None = None) -> tuple[PeerId, Welcome]:
     """Welcome a peer that can resume."""
-    peer = world.connect()
+    peer = world.connect(traits)
     [welcome] = world.send(peer, Hello(version=1, instance=ONE))
     assert isinstance(welcome, Welcome)
     return peer, welcome
@@ -175,6 +178,25 @@ class RecordTests(SynchronousTestCase):
         guest, _ = welcomed(later)
         events = later.send(guest, Join(opened.session))
         self.assertIn("ForwardedCandidates", [type(event).__name__ for event in events])
+
+    def test_sources_are_kept(self) -> None:
+        """The source of a message is kept in the outbox and among the early candidates, to the byte."""
+        world = World()
+        reader = Traits(source_kind="kind")
+        texts = ' {"a" :\u00e9} ', "\x00\U0001f600", ""
+        sources = [Source("kind", text, translated=text != "") for text in texts]
+        host, welcome = welcomed(world, reader)
+        [opened] = world.send(host, Open())
+        assert isinstance(opened, Opened)
+        early = [Candidates(opened.session, None, None, (), source=source) for source in sources]
+        self.assertEqual(world.send(host, *early), [])
+        later = again(world)
+        guest, guest_welcome = welcomed(later, reader)
+        _, *events = later.send(guest, Join(opened.session))
+        candidates = [ForwardedCandidates(opened.session, welcome.user, (), source=source) for source in sources]
+        self.assertEqual(events, candidates)
+        _, events = resume(again(later), guest_welcome, 1)
+        self.assertEqual(events[1:], candidates)
 
     def test_records_that_do_not_fit_each_other(self) -> None:
         """A session with an unknown user and a duplicate id are refused."""

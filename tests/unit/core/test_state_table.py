@@ -47,6 +47,7 @@ from signald.core.messages import (
     Resume,
     Secret,
     SessionId,
+    Source,
     UserId,
     Welcome,
 )
@@ -147,6 +148,7 @@ offer           sent     sent     OUT      OUT      HELLO    HELLO
 offer-next      sent     sent     OUT      OUT      HELLO    HELLO
 answer          sent     sent     OUT      OUT      HELLO    HELLO
 candidates      sent     sent     OUT      OUT      HELLO    HELLO
+candidates-odd  -        -        -        -        -        -
 ice-error       sent     sent     OUT      OUT      HELLO    HELLO
 message         sent     sent     OUT      OUT      HELLO    HELLO
 message-all     told     told     OUT      OUT      HELLO    HELLO
@@ -213,6 +215,7 @@ offer           .        .        OUT      .        .        .        .
 offer-next      .        .        OUT      .        .        .        .
 answer          .        .        OUT      .        .        .        .
 candidates      .        .        OUT      .        .        .        .
+candidates-odd  .        .        -        .        .        .        .
 ice-error       .        .        OUT      .        .        .        .
 message         .        .        OUT      .        .        .        .
 message-all     .        .        OUT      .        .        .        .
@@ -250,6 +253,7 @@ offer           OUT      OUT      OUT      .        .        .        .
 offer-next      OUT      OUT      OUT      .        .        .        .
 answer          OUT      OUT      OUT      .        .        .        .
 candidates      OUT      OUT      OUT      .        .        .        .
+candidates-odd  .        .        -        .        .        .        .
 ice-error       OUT      OUT      OUT      .        .        .        .
 message         OUT      OUT      OUT      .        .        .        .
 message-all     OUT      OUT      OUT      .        .        .        .
@@ -319,6 +323,7 @@ offer           PEER     sent     .        .        .
 offer-next      PEER     ROLE     .        .        .
 answer          .        ROLE     .        .        .
 candidates      .        sent     .        .        .
+candidates-odd  .        PEER     .        .        .
 ice-error       .        sent     .        .        .
 message         PEER     -        .        .        .
 message-all     quiet    -        .        .        .
@@ -352,6 +357,7 @@ offer           .        ROLE     .        .        .
 offer-next      PEER     ROLE     .        .        .
 answer          ROLE     sent     .        .        .
 candidates      .        sent     .        .        .
+candidates-odd  .        PEER     .        .        .
 ice-error       .        sent     .        .        .
 message         PEER     -        .        .        .
 message-all     quiet    -        .        .        .
@@ -373,6 +379,7 @@ a state's table cannot occur in that state.
 LIMITS = Limits(outbox_messages=16)
 PASSWORD = "open sesame"
 CANDIDATE = Candidate("candidate:1 1 udp 2122260223 192.0.2.7 50000 typ host")
+ODD = Source("serde", "no candidate", translated=False)
 WRONG = Secret("A" * 43)
 ID = RequestId("7")
 
@@ -520,6 +527,7 @@ def _request(name: str, scene: Scene, sender: str) -> Request:
         "offer-next": lambda: Offer(session, to, Negotiation(negotiation.offerer, negotiation.n + 1), "v=0", id=ID),
         "answer": lambda: Answer(session, to, negotiation, "v=0", id=ID),
         "candidates": lambda: Candidates(session, to, negotiation, (CANDIDATE,), id=ID),
+        "candidates-odd": lambda: Candidates(session, to, negotiation, (), id=ID, source=ODD),
         "ice-error": lambda: IceError(session, to, "failed", id=ID),
         "message": lambda: AppMessage(session, "hello", to, id=ID),
         "message-all": lambda: AppMessage(session, "hello", id=ID),

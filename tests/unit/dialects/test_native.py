@@ -70,6 +70,7 @@ from signald.core.messages import (
     Secret,
     ServerLimits,
     SessionId,
+    Source,
     UserId,
     Waiting,
     WaitReason,
@@ -375,6 +376,10 @@ class EncodeTests(SynchronousTestCase):
             ),
             (
                 ForwardedIceError(SESSION, USER, "text"),
+                {"type": "ice-error", "session": SESSION, "from": USER, "text": "text"},
+            ),
+            (
+                ForwardedIceError(SESSION, USER, "text", Source("kind", "never sent")),
                 {"type": "ice-error", "session": SESSION, "from": USER, "text": "text"},
             ),
             (

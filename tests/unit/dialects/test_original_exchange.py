@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import cast
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, eventAsText, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -46,6 +48,24 @@ CALL: list[tuple[str, bytes]] = [
 """The expected exchange, as pairs of a client and a frame, in order."""
 
 
+STRINGS = (
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+    | st.sampled_from(
+        ['{ "candidate": "c" }', '{"candidate":"c","x":1}', "null", "[]", '"', "\\", "\0", "\u2028", "é" * 2000]
+    )
+    | st.dictionaries(st.sampled_from(["candidate", "sdpMid", "x"]), st.none() | st.integers() | st.text("c ")).map(
+        lambda body: json.dumps(body, indent=1)
+    )
+)
+"""Strings of clients: any characters, candidates with spaces and other keys, and JSON that is no candidate."""
+
+
+def forwarded_by_the_original(frame: bytes) -> tuple[str, list[str]]:
+    """Return the variant and the strings that the original server forwards of a frame: all of them as they are."""
+    [(variant, strings)] = json.loads(frame).items()
+    return variant, strings
+
+
 class OriginalTests(SynchronousTestCase):
     """Clients of the original server."""
 
@@ -81,6 +101,45 @@ class OriginalTests(SynchronousTestCase):
                 self.assertEqual(connections[who].frames.pop(0), frame, step)
         self.assertEqual((host.frames, guest.frames), ([], []))
         self.assertEqual((host.closed, guest.closed), ([], []))
+
+    @given(
+        STRINGS,
+        STRINGS,
+        st.lists(st.tuples(st.booleans(), st.sampled_from(["IceCandidate", "ICEError"]), STRINGS), max_size=8),
+    )
+    def test_strings_go_through_as_in_the_original(
+        self, offer: str, answer: str, later: list[tuple[bool, str, str]]
+    ) -> None:
+        """Whatever strings two clients exchange, each gets what the original server would have forwarded to it."""
+        self.setUp()
+        early = [text for _, variant, text in later if variant == "IceCandidate"]
+        host = self.connect()
+        host.receive(b'"SessionNew"')
+        session = json.loads(host.frames.pop())["SessionReady"]
+        sent = [json.dumps({"IceCandidate": [text, session]}).encode() for text in early]
+        for frame in sent:
+            host.receive(frame)
+        guest = self.connect()
+        guest.say(SessionJoin=session)
+        self.assertEqual([*map(forwarded_by_the_original, guest.frames[2:])], [*map(forwarded_by_the_original, sent)])
+        host.frames.clear()
+        for from_host, variant, text in [(False, "VideoOffer", offer), (True, "VideoAnswer", answer), *later]:
+            sender, receiver = (host, guest) if from_host else (guest, host)
+            receiver.frames.clear()
+            frame = json.dumps({variant: [text, session]}).encode()
+            sender.receive(frame)
+            [got] = receiver.frames
+            self.assertEqual(forwarded_by_the_original(got), forwarded_by_the_original(frame))
+        self.assertEqual((host.closed, guest.closed), ([], []))
+
+    def test_a_string_may_fill_a_message(self) -> None:
+        """Longer strings than the native protocol allows go through; only the size of a message bounds them."""
+        host, guest = self.call()
+        for variant in ("IceCandidate", "ICEError"):
+            frame = b'{"' + variant.encode() + b'":["' + b"x" * 65000 + b'","' + SESSION + b'"]}'
+            guest.receive(frame)
+            self.assertEqual(host.frames.pop(), frame)
+        self.assertEqual(guest.frames, [])
 
     def test_nothing_of_a_call_is_logged(self) -> None:
         """Nothing of a call is logged. The original logged session descriptions and addresses."""
@@ -173,6 +232,30 @@ class OriginalTests(SynchronousTestCase):
         host.receive(frame)
         guest.receive(b'{"SessionJoin":"' + SESSION + b'"}')
         self.assertEqual(guest.frames[1:], [b'{"SessionJoinSuccess":"' + SESSION + b'"}', frame])
+
+    def test_an_untranslated_candidate_does_not_reach_a_native_client(self) -> None:
+        """Its sender gets an ICE error, at once or when a native client joins, and keeps its connection."""
+        host = self.connect()
+        host.receive(b'"SessionNew"')
+        session = json.loads(host.frames[-1])["SessionReady"]
+        error = {"ICEError": ["The other person's program does not support this.", session]}
+        early = len(host.frames)
+        host.say(IceCandidate=["early", session])
+        self.assertEqual(len(host.frames), early)
+        guest = MemoryConnection(self.switchboard)
+        guest.say(type="hello", version=1)
+        guest.say(type="join", session=session)
+        self.assertEqual(guest.last()["type"], "joined")
+        self.assertEqual(host.last(), error)
+        host.frames.clear()
+        for text in ("", "null", '{"candidate":5}', "candidate:1 1 udp 1 192.0.2.7 5 typ host"):
+            host.say(IceCandidate=[text, session])
+            self.assertEqual(host.take_messages(), [error])
+        host.say(IceCandidate=['{"candidate" : "c", "x" : 1}', session])
+        self.assertEqual(guest.last()["candidates"], [{"candidate": "c"}])
+        host.say(ICEError=["x" * 2000, session])
+        self.assertEqual(guest.last()["text"], "x" * 1024)
+        self.assertEqual((host.frames, host.closed), ([], []))
 
     def test_a_client_is_welcomed_without_a_hello(self) -> None:
         """The client is welcomed at once, and the hello timeout does not apply to it."""

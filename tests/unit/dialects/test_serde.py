@@ -55,6 +55,7 @@ from signald.core.messages import (
     Role,
     ServerLimits,
     SessionId,
+    Source,
     UserId,
     Waiting,
     WaitReason,
@@ -68,6 +69,13 @@ OTHER = UserId("5V8HNJ0K3PB4X7WQ2M9RT6ZCDY")
 SESSION = SessionId("7Q2M9RT6ZC")
 WELCOME = Welcome(1, "signald/test", ME, (), ServerLimits(1, 1.0, 1, 2), ())
 MOST_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+
+
+def candidates(text: str, translation: Candidate | None, negotiation: Negotiation | None = None) -> Candidates:
+    """The request that a client's candidate becomes; the translation is None where there is none."""
+    batch = () if translation is None else (translation,)
+    source = Source("serde", text, translated=translation is not None)
+    return Candidates(SESSION, None, negotiation, batch, source=source)
 
 
 def welcomed() -> Serde:
@@ -102,7 +110,7 @@ class DecodeTests(SynchronousTestCase):
         candidate = json.dumps({"candidate": "c", "sdpMid": "0", "sdpMLineIndex": 0})
         self.assertEqual(
             serde.decode(json.dumps({"IceCandidate": [candidate, SESSION]}).encode()),
-            [Candidates(SESSION, None, first, (Candidate("c", "0", 0),))],
+            [candidates(candidate, Candidate("c", "0", 0), first)],
         )
 
     def test_offers_are_counted(self) -> None:
@@ -136,12 +144,12 @@ class DecodeTests(SynchronousTestCase):
         serde.encode(ForwardedOffer(SESSION, OTHER, Negotiation(OTHER, 1), "v=0"))
         serde.encode(MemberLeft(SESSION, OTHER, LeaveReason.LEFT))
         frame = json.dumps({"IceCandidate": ['{"candidate":"c"}', SESSION]}).encode()
-        self.assertEqual(serde.decode(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
+        self.assertEqual(serde.decode(frame), [candidates('{"candidate":"c"}', Candidate("c"))])
 
     def test_candidates_before_any_offer_are_not_numbered(self) -> None:
         """Candidates before the first offer belong to no negotiation."""
         frame = json.dumps({"IceCandidate": ['{"candidate":"c"}', SESSION]}).encode()
-        self.assertEqual(welcomed().decode(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
+        self.assertEqual(welcomed().decode(frame), [candidates('{"candidate":"c"}', Candidate("c"))])
 
     def test_sessions_of_others_leave_no_trace(self) -> None:
         """Negotiations are stored for the client's own sessions only, so that a client cannot fill the memory."""
@@ -159,15 +167,21 @@ class DecodeTests(SynchronousTestCase):
             b"", b"\xff", b"null", b"5", b"[]", b"{}", b'""', b'"NewUser"', b'{"NewUser":"x"}', b'"SessionJoin"',
             b'{"SessionJoin":5}', b'{"SessionJoin":["a","b"]}', b'{"VideoOffer":"v=0"}', b'{"VideoOffer":["v=0",5]}',
             b'{"VideoOffer":["a","b","c"]}', b'{"SessionNew":"x"}', b'{"SessionNew":null,"Debug":null}',
-            b'{"IceCandidate":["","7Q2M9RT6ZC"]}', b'{"IceCandidate":["[]","7Q2M9RT6ZC"]}',
-            b'{"IceCandidate":["{}","7Q2M9RT6ZC"]}',
+            b'{"IceCandidate":"c"}', b'{"IceCandidate":["c"]}', b'{"IceCandidate":[{"candidate":"c"},"7Q2M9RT6ZC"]}',
+            b'{"IceCandidate":["\\ud800","7Q2M9RT6ZC"]}',
         ):  # fmt: skip
             error = self.assertRaises(DecodeError, welcomed().decode, frame)
             assert isinstance(error, DecodeError)
             self.assertEqual(error.code, ErrorCode.BAD_MESSAGE)
 
-    def test_candidates_are_read_strictly(self) -> None:
-        """A candidate's own keys have types and bounds; other keys are ignored."""
+    def test_any_string_is_a_candidate(self) -> None:
+        """A string that is not a candidate's JSON is kept, and has no translation."""
+        for text in ("", " ", "null", "[]", "{}", "{", "candidate:1 1 udp 1 192.0.2.7 5 typ host", "\0", "[" * 2000):
+            frame = json.dumps({"IceCandidate": [text, SESSION]}).encode()
+            self.assertEqual(welcomed().decode(frame), [candidates(text, None)])
+
+    def test_candidates_are_translated_strictly(self) -> None:
+        """A candidate's own keys have types and bounds, or there is no translation; other keys are ignored."""
         for body in (
             {"candidate": 5},
             {"candidate": None},
@@ -179,9 +193,16 @@ class DecodeTests(SynchronousTestCase):
             {"candidate": "c", "sdpMLineIndex": 65536},
         ):
             frame = json.dumps({"IceCandidate": [json.dumps(body), SESSION]}).encode()
-            self.assertRaises(DecodeError, welcomed().decode, frame)
-        frame = json.dumps({"IceCandidate": ['{"candidate":"c","sdpMid":null,"x":1}', SESSION]}).encode()
-        self.assertEqual(welcomed().decode(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
+            self.assertEqual(welcomed().decode(frame), [candidates(json.dumps(body), None)])
+        text = '{"candidate":"c","sdpMid":null,"x":1}'
+        frame = json.dumps({"IceCandidate": [text, SESSION]}).encode()
+        self.assertEqual(welcomed().decode(frame), [candidates(text, Candidate("c"))])
+
+    def test_a_long_error_text_is_cut_for_other_dialects(self) -> None:
+        """A text of more than 1,024 characters is cut; the whole is kept beside it."""
+        for text, source in (("é" * 1024, None), ("é" * 1025, Source("serde", "é" * 1025))):
+            frame = json.dumps({"ICEError": [text, SESSION]}).encode()
+            self.assertEqual(welcomed().decode(frame), [IceError(SESSION, None, "é" * 1024, source=source)])
 
     @given(st.binary(max_size=100) | MOST_TEXT.map(str.encode))
     def test_nothing_else_raises(self, frame: bytes) -> None:
@@ -212,20 +233,34 @@ class RoundTripTests(SynchronousTestCase):
 
     @given(MOST_TEXT, st.none() | MOST_TEXT, st.none() | st.integers(0, 65535), st.none() | MOST_TEXT)
     def test_candidates(self, text: str, mid: str | None, index: int | None, fragment: str | None) -> None:
-        """A candidate is the same after encoding and decoding."""
+        """A native member's candidate is translated to itself after encoding and decoding."""
         candidate = Candidate(text, mid, index, fragment)
         [frame] = welcomed().encode(ForwardedCandidates(SESSION, OTHER, (candidate,)))
         assert isinstance(frame, bytes)
-        self.assertEqual(welcomed().decode(frame), [Candidates(SESSION, None, None, (candidate,))])
+        [request] = welcomed().decode(frame)
+        assert isinstance(request, Candidates)
+        self.assertEqual(request.candidates, (candidate,))
 
-    def test_a_candidate_is_the_same_to_the_byte(self) -> None:
-        """The candidate has the three keys of the original, in the original's order, without white space."""
+    @given(MOST_TEXT)
+    def test_sources(self, text: str) -> None:
+        """A source is encoded as it was sent, whatever the translation is."""
+        [request] = welcomed().decode(json.dumps({"IceCandidate": [text, SESSION]}).encode())
+        assert isinstance(request, Candidates)
+        for batch in ((), (Candidate("another"),)):
+            [frame] = welcomed().encode(ForwardedCandidates(SESSION, OTHER, batch, source=request.source))
+            assert isinstance(frame, bytes)
+            self.assertEqual(json.loads(frame), {"IceCandidate": [text, SESSION]})
+        [frame] = welcomed().encode(ForwardedIceError(SESSION, OTHER, "cut", Source("serde", text)))
+        assert isinstance(frame, bytes)
+        self.assertEqual(json.loads(frame), {"ICEError": [text, SESSION]})
+
+    def test_a_native_member_s_candidate_has_the_form_of_the_original(self) -> None:
+        """It has the three keys of the original, in the original's order, without white space."""
         frame = (
             b'{"IceCandidate":["{\\"candidate\\":\\"c\\",\\"sdpMid\\":\\"0\\",\\"sdpMLineIndex\\":0}","7Q2M9RT6ZC"]}'
         )
-        [request] = welcomed().decode(frame)
-        assert isinstance(request, Candidates)
-        self.assertEqual(welcomed().encode(ForwardedCandidates(SESSION, OTHER, request.candidates)), [frame])
+        event = ForwardedCandidates(SESSION, OTHER, (Candidate("c", "0", 0),))
+        self.assertEqual(welcomed().encode(event), [frame])
 
 
 class EncodeTests(SynchronousTestCase):

@@ -155,6 +155,7 @@ class Walk:
                 {"VideoOffer": ["sdp", session]},
                 {"VideoAnswer": ["sdp", session]},
                 {"IceCandidate": ['{"candidate":"c"}', session]},
+                {"IceCandidate": [self.random.choice(["", "[]", "{}", '{"candidate":5}', " c "]), session]},
                 {"ICEError": ["text", session]},
             ]
         )
