@@ -143,20 +143,20 @@ def _message(type_: str, class_: Any, strict: bool) -> Json:
 
 
 def _object(class_: Any, strict: bool) -> Json:
-    """Return the schema of a class's objects; `strict` is for requests, in which an unknown key is an error."""
+    """Return the schema of a class's objects; `strict` is for those that a client sends, whose values have bounds.
+
+    Surplus keys are valid in both directions, since each side ignores the keys that it does not know.
+    """
     resolve_types(class_)
     # An ack has a request id only if a client sends it.
     attributes = [a for a in wire_fields(class_) if strict or class_ is not Ack or a.name != "id"]
     meanings = _meanings(class_)
-    body: Json = {
+    return {
         "type": "object",
         "description": _summary(class_),
         "properties": {key(a.name): _property(a, meanings.get(a.name), strict) for a in attributes},
         "required": [key(a.name) for a in attributes if _is_required(a, strict)],
     }
-    if strict:
-        body["additionalProperties"] = False
-    return body
 
 
 def _property(attribute: Attribute[Any], meaning: str | None, strict: bool) -> Json:

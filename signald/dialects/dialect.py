@@ -42,11 +42,13 @@ class Dialect(ABC):
     Attributes:
         subprotocol: its name in `Sec-WebSocket-Protocol` (RFC 6455 §11.5); None for clients that offer none.
         traits: the capabilities of its clients.
+        unknown_keys: how many keys of its client's requests were unknown and ignored, since it was last set to 0.
 
     """
 
     subprotocol: ClassVar[str | None]
     traits: ClassVar[Traits] = Traits()
+    unknown_keys: int = 0
 
     def initial_requests(self) -> list[Request]:
         """The requests that an open connection makes before its client has sent a frame."""

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, get_args, get_origin
 import orjson
 from attrs import NOTHING, Attribute, fields, resolve_types
 from cattrs import Converter
-from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from signald.core.errors import ErrorCode
@@ -167,7 +166,7 @@ class Native(Dialect):
     subprotocol: ClassVar[str | None] = "signald.1"
 
     def decode(self, frame: bytes) -> list[Request]:
-        """Decode one request strictly: nothing is coerced, and unknown keys are errors.
+        """Decode one request: values are read strictly, nothing is coerced, and unknown keys are ignored and counted.
 
         Raises:
             DecodeError: `bad-message`.
@@ -183,9 +182,12 @@ class Native(Dialect):
         about = REQUESTS.get(name) if type(name) is str else None
         if about is not None:
             try:
-                return [_converter.structure(body, about)]
-            except (ValueError, KeyError, ForbiddenExtraKeysError):  # wrong value, missing key, unknown key
+                request = _converter.structure(body, about)
+            except (ValueError, KeyError):  # wrong value, missing key
                 pass
+            else:
+                self.unknown_keys += _count_unknown_keys(body, about)
+                return [request]
         raise DecodeError(ErrorCode.BAD_MESSAGE, about, _readable_id(body))
 
     def encode(self, event: Event) -> list[bytes | CloseFrame]:
@@ -204,6 +206,16 @@ def _error(error: Error) -> dict[str, str]:
     if error.id is not None:
         body["id"] = error.id
     return body
+
+
+def _count_unknown_keys(body: dict[str, Any], class_: type) -> int:
+    """Count the keys that a class does not have in a valid object of it, and in the objects inside."""
+    count = len(body) - len(body.keys() & _KNOWN_KEYS[class_])
+    for name, inner in _INNER_CLASSES[class_]:
+        value = body.get(name, [])
+        for element in value if type(value) is list else [value]:
+            count += _count_unknown_keys(element, inner)
+    return count
 
 
 def _readable_id(body: dict[str, Any]) -> RequestId | None:
@@ -308,7 +320,7 @@ def _nested(value: object, type_: Any) -> object:
 
 
 def _make_converter() -> Converter:
-    converter = Converter(detailed_validation=False, forbid_extra_keys=True)
+    converter = Converter(detailed_validation=False)
     # Nested classes come first: cattrs binds their hooks when it makes the hooks of the classes that contain them.
     for class_ in (*NESTED, *REQUESTS.values(), *EVENTS):
         resolve_types(class_)
@@ -327,3 +339,25 @@ def _make_converter() -> Converter:
 
 
 _converter = _make_converter()
+
+
+def _inner_class(type_: Any) -> type | None:
+    """The class of the objects that a field of this type holds, alone or in a list; None where it holds none."""
+    return next((class_ for class_ in (type_, *get_args(type_)) if class_ in NESTED), None)
+
+
+_KNOWN_KEYS: dict[type, frozenset[str]] = {
+    class_: frozenset(key(attribute.name) for attribute in wire_fields(class_))
+    for class_ in (*NESTED, *REQUESTS.values())
+}
+"""The keys of each class that occurs in requests."""
+
+_INNER_CLASSES: dict[type, list[tuple[str, type]]] = {
+    class_: [
+        (key(attribute.name), inner)
+        for attribute in wire_fields(class_)
+        if (inner := _inner_class(attribute.type)) is not None
+    ]
+    for class_ in _KNOWN_KEYS
+}
+"""The keys of each of these classes whose values hold objects, with the class of the objects."""

@@ -15,7 +15,7 @@ from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.core.messages import Event, Forwardable, Request
 
-__all__ = ["FORWARDED", "LIMIT_OF", "OTHER", "Histogram", "Metrics"]
+__all__ = ["FORWARDED", "LIMIT_OF", "OTHER", "Histogram", "Metrics", "message_label"]
 
 OTHER = "other"
 """The label of everything without a label of its own."""
@@ -78,6 +78,16 @@ class Histogram:
         self.total += seconds
 
 
+def message_label(class_: type) -> str:
+    """Convert the name of a message class to a label value: lower case with hyphens between the words.
+
+    `NoneType` stands for an unknown class, whose label is `OTHER`.
+    """
+    if class_ is type(None):
+        return OTHER
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in class_.__name__).lstrip("-")
+
+
 def _zero_counts(union: object) -> dict[type, int]:
     """Return a zero for each class of a union, and for `NoneType`, which stands for an unknown class."""
     return dict.fromkeys([*get_args(union), type(None)], 0)
@@ -92,6 +102,7 @@ class Metrics:
         closed: WebSockets closed, by dialect and scheme.
         received: valid requests received, by class.
         malformed: frames that are not valid requests, by the class of request that they name.
+        unknown_keys: unknown keys in valid requests, which were ignored, by class.
         declined: requests answered with an error, by class.
         sent: events sent, by class.
         bytes_in: bytes received over WebSockets, frame headers included.
@@ -110,6 +121,7 @@ class Metrics:
     closed: dict[tuple[str, str], int] = field(factory=dict)
     received: dict[type, int] = field(factory=lambda: _zero_counts(Request))
     malformed: dict[type, int] = field(factory=lambda: _zero_counts(Request))
+    unknown_keys: dict[type, int] = field(factory=lambda: _zero_counts(Request))
     declined: dict[type, int] = field(factory=lambda: _zero_counts(Request))
     sent: dict[type, int] = field(factory=lambda: _zero_counts(Event))
     bytes_in: int = 0

@@ -16,7 +16,7 @@ from signald import __version__
 from signald.core.hub import Hub
 from signald.core.sessions import SessionState
 from signald.core.users import UserState
-from signald.monitoring.metrics import OTHER, Histogram, Metrics
+from signald.monitoring.metrics import Histogram, Metrics, message_label
 from signald.monitoring.readiness import Readiness
 from signald.server.port import SignalingPort
 from signald.tls.certificates import Certificate
@@ -113,6 +113,12 @@ _OUTBOXES = Declared("signald_outbox_bytes", Kind.GAUGE, "Messages to users that
 _DECISIONS = Declared("signald_pending_decisions", Kind.GAUGE, "Decisions under way.")
 _RECEIVED = Declared(
     "signald_received_messages", Kind.COUNTER, "Messages of clients: valid, or malformed.", ("type", "result")
+)
+_UNKNOWN_KEYS = Declared(
+    "signald_unknown_keys",
+    Kind.COUNTER,
+    "Keys in valid messages of clients that the server does not know and ignored.",
+    ("type",),
 )
 _DECLINED = Declared(
     "signald_declined_messages", Kind.COUNTER, "Messages of clients that were answered with an error.", ("type",)
@@ -218,11 +224,14 @@ class _Collector(Collector):
 
     def _messages(self) -> Iterator[Family]:
         metrics = self._sources.metrics
-        received: _Values = {(_name(type_), "valid"): count for type_, count in metrics.received.items()}
-        received |= {(_name(type_), "malformed"): count for type_, count in metrics.malformed.items()}
+        received: _Values = {(message_label(type_), "valid"): count for type_, count in metrics.received.items()}
+        received |= {(message_label(type_), "malformed"): count for type_, count in metrics.malformed.items()}
         yield _RECEIVED.with_values(received)
-        yield _DECLINED.with_values({(_name(type_),): count for type_, count in metrics.declined.items()})
-        yield _SENT.with_values({(_name(type_),): count for type_, count in metrics.sent.items()})
+        yield _UNKNOWN_KEYS.with_values(
+            {(message_label(type_),): count for type_, count in metrics.unknown_keys.items()}
+        )
+        yield _DECLINED.with_values({(message_label(type_),): count for type_, count in metrics.declined.items()})
+        yield _SENT.with_values({(message_label(type_),): count for type_, count in metrics.sent.items()})
         yield _ERRORS.with_values({(code.value,): count for code, count in metrics.errors.items()})
         yield _LIMITS.with_values({(limit,): count for limit, count in metrics.limits.items()})
         yield _FORWARD.with_histogram(metrics.forward)
@@ -244,10 +253,3 @@ def _by_state(found: Iterable[Enum], *states: Enum) -> _Values:
         if key in counts:
             counts[key] += 1
     return counts
-
-
-def _name(type_: type) -> str:
-    """Convert the name of a message class to a label value: lower case with hyphens between the words."""
-    if type_ is type(None):
-        return OTHER
-    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in type_.__name__).lstrip("-")

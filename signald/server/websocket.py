@@ -11,10 +11,10 @@ from twisted.python.failure import Failure
 
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.limits import AddressKey, address_key
-from signald.core.messages import Error, Event
+from signald.core.messages import Error, Event, Request
 from signald.core.users import PeerId
 from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
-from signald.monitoring.metrics import FORWARDED
+from signald.monitoring.metrics import FORWARDED, message_label
 from signald.net.proxies import client_address, peer_host
 from signald.server.admission import AdmissionTicket
 from signald.server.frames import BoundedProtocol, close_code
@@ -90,11 +90,24 @@ class SignalingProtocol(BoundedProtocol):
             metrics.malformed[error.about or type(None)] += 1
             port.switchboard.receive_malformed(peer, error)
             return
+        if self.dialect.unknown_keys:
+            self._count_unknown_keys(type(requests[0]))
         port.switchboard.receive_requests(peer, requests)
         for request in requests:
             metrics.received[type(request)] += 1
             if type(request) in FORWARDED:
                 metrics.forward.observe(port.clock.seconds() - began)
+
+    def _count_unknown_keys(self, class_: type[Request]) -> None:
+        """Count the keys that the dialect ignored in a request, and log their number, but nothing of their text."""
+        count, self.dialect.unknown_keys = self.dialect.unknown_keys, 0
+        self.port.metrics.unknown_keys[class_] += count
+        _log.debug(
+            "{count} unknown keys were ignored in a message of type {type}",
+            event="unknown-keys",
+            count=count,
+            type=message_label(class_),
+        )
 
     # The opening handshake
 

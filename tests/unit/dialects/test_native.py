@@ -129,6 +129,10 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=10,
 )
+valid_values = json_values.filter(lambda value: "Infinity" not in json.dumps(value))
+"""Values of RFC 8259, which has no infinite numbers."""
+
+UNKNOWN_KEYS = ["x", "", "Type", "from", "sdp_mid", "source"]
 
 _TYPES = {class_: name for name, class_ in REQUESTS.items()}
 
@@ -218,13 +222,52 @@ class DecodeTests(SynchronousTestCase):
             self.assertIsNone(self.refused({"type": name}).about)
         self.refused({})
 
-    def test_an_unknown_key_is_refused(self) -> None:
-        """A misspelt key would otherwise be ignored silently, and `from` is set by the server alone."""
-        self.assertIs(self.refused({"type": "ping", "ID": "1"}).about, Ping)
-        self.refused(
-            {"type": "offer", "session": SESSION, "to": USER, "from": USER, "negotiation": NEGOTIATION, "sdp": ""}
-        )
-        self.refused({"type": "hello", "version": 1, "most_members": 1})
+    @given(requests, st.data())
+    def test_unknown_keys_are_ignored_and_counted(self, request: Request, data: st.DataObject) -> None:
+        """A request means the same with keys that the protocol does not have, at each level and with any value."""
+        body = as_a_client(request)
+        objects = [body]
+        if isinstance(request, Offer | Answer | Candidates):
+            objects.append(body["negotiation"])
+        if isinstance(request, Candidates):
+            objects += body["candidates"]
+        count = 0
+        for plain in objects:
+            unknown = data.draw(st.dictionaries(st.sampled_from(UNKNOWN_KEYS), valid_values, max_size=3))
+            plain |= unknown
+            count += len(unknown)
+        native = Native()
+        self.assertEqual(native.decode(json.dumps(body).encode()), [request])
+        self.assertEqual(native.unknown_keys, count)
+
+    def test_unknown_keys_do_not_excuse_a_wrong_value(self) -> None:
+        """A known key with a wrong value, or a missing one, makes the request invalid, and nothing is counted."""
+        native = Native()
+        for body in (
+            {"type": "ping", "id": 5, "x": 1},
+            {"type": "join", "x": 1},
+            {
+                "type": "candidates",
+                "session": SESSION,
+                "to": USER,
+                "negotiation": NEGOTIATION,
+                "candidates": [{"x": 1}],
+            },
+            {"type": "candidates", "session": SESSION, "to": USER, "negotiation": {"x": 1}, "candidates": []},
+            {"type": "offer", "session": SESSION, "to": USER, "negotiation": [{"x": 1}], "sdp": "", "x": 1},
+        ):
+            error = self.assertRaises(DecodeError, native.decode, json.dumps(body).encode())
+            assert isinstance(error, DecodeError)
+            self.assertIs(error.about, REQUESTS[str(body["type"])])
+        self.assertEqual(native.unknown_keys, 0)
+
+    def test_the_sender_and_the_source_are_not_the_client_s_to_say(self) -> None:
+        """`from` and `source` are unknown keys of a request: the server stamps the one, and serde sets the other."""
+        addressed = {"session": SESSION, "to": USER, "negotiation": NEGOTIATION}
+        source = {"kind": "serde", "text": "c", "translated": True}
+        body = {"type": "candidates", **addressed, "candidates": [], "from": USER, "source": source}
+        [request] = Native().decode(json.dumps(body).encode())
+        self.assertEqual(request, Candidates(SESSION, USER, Negotiation(USER, 1), ()))
 
     def test_an_error_has_the_id_of_the_request(self) -> None:
         """An invalid request id is not repeated in the error."""

@@ -148,7 +148,7 @@ class SchemaTests(SynchronousTestCase):
 
     @given(requests, st.data())
     def test_schema_and_decoder_agree(self, request: Request, data: st.DataObject) -> None:
-        """A request with a wrong value or key is rejected by both the schema and the decoder, or by neither."""
+        """A request with another value or key is rejected by both the schema and the decoder, or by neither."""
         body = as_a_client(request)
         key = data.draw(st.sampled_from([*sorted(set(body) - {"type"}), "surplus"]))
         body = with_value(body, key, data.draw(st.sampled_from([None, "", "x" * 5000, -1, 1.5, 2**60, [], {}, True])))
@@ -159,6 +159,16 @@ class SchemaTests(SynchronousTestCase):
         else:
             is_decoded = True
         self.assertEqual(REQUEST.is_valid(body), is_decoded, body)
+
+    @given(requests)
+    def test_surplus_keys(self, request: Request) -> None:
+        """A request is valid with a surplus key; a stricter schema of one's own finds the key (docs/protocol.md)."""
+        body = as_a_client(request)
+        surplus = with_value(body, "pasword", "secret")
+        self.assertTrue(REQUEST.is_valid(surplus))
+        own = {"$ref": f"#/$defs/request-{body['type']}", "unevaluatedProperties": False, "$defs": SCHEMA["$defs"]}
+        self.assertTrue(Draft202012Validator(own).is_valid(body))
+        self.assertFalse(Draft202012Validator(own).is_valid(surplus))
 
     def test_every_type(self) -> None:
         """The schema has a definition for every request and event."""

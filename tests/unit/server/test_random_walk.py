@@ -27,8 +27,8 @@ LIMITS = Limits(
 )
 
 
-ABSENT_EVENTS = {"pong", "ack", "going-away", "member-away", "member-back", "member-renewed"}
-"""Events that do not occur in the walks: no client sends a valid ping, resumes or sees the server stop."""
+ABSENT_EVENTS = {"ack", "going-away", "member-away", "member-back", "member-renewed"}
+"""Events that do not occur in the walks: no client resumes or sees the server stop."""
 
 
 class Client(MemoryConnection):

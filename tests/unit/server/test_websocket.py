@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from signald.core.budgets import OFFENCE_COST
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
-from signald.core.messages import Error, Hello, Join, Pong, Welcome
+from signald.core.messages import Error, Hello, Join, Ping, Pong, Welcome
 from signald.core.users import PeerId
 from signald.dialects import DIALECTS
 from signald.net.origins import OriginRule
@@ -919,6 +919,22 @@ class DialectTests(SynchronousTestCase):
         self.assertEqual((metrics.received[Hello], metrics.sent[Welcome]), (1, 1))
         self.assertEqual((metrics.malformed[Join], metrics.declined[Join], metrics.sent[Error]), (1, 1, 1))
         self.assertEqual(metrics.errors[ErrorCode.BAD_MESSAGE], 1)
+
+    def test_unknown_keys_are_counted_and_logged(self) -> None:
+        """Their number is counted by the request's class, and logged with its type, but nothing of their text."""
+        events: list[LogEvent] = []
+        observer = cast(ILogObserver, events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        endpoint, metrics = self.open("signald.1"), self.port.metrics
+        self.assertEqual(self.exchange(endpoint, type="hello", version=1, CANARY={"CANARY": 1}), ["welcome"])
+        self.assertEqual(self.exchange(endpoint, type="ping", one="CANARY", two=[]), ["pong"])
+        self.assertEqual(self.exchange(endpoint, type="ping"), ["pong"])
+        self.assertEqual((metrics.unknown_keys[Hello], metrics.unknown_keys[Ping]), (1, 2))
+        logged = [event for event in events if event.get("event") == "unknown-keys"]
+        self.assertEqual([(event["type"], event["count"]) for event in logged], [("hello", 1), ("ping", 2)])
+        self.assertEqual({event["log_level"] for event in logged}, {LogLevel.debug})
+        self.assertNotIn("CANARY", "".join(eventAsText(event) + repr(event) for event in logged))
 
     def test_forwarded_messages_are_timed(self) -> None:
         """The histogram observes a message to another member, and not a ping."""

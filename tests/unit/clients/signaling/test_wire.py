@@ -15,6 +15,7 @@ from signald.core.messages import UNCOUNTED, Error, Event, Secret
 from signald.dialects.native import EVENTS, NESTED, REQUESTS, Native
 from signald_client.signaling import messages
 from signald_client.signaling.wire import BadMessageError, decode, encode, read_value, to_plain
+from tests.unit.dialects.test_native import json_values
 from tests.unit.page.test_schemas import events
 
 PROTOCOL = Path(__file__).parents[4] / "docs" / "protocol.md"
@@ -27,6 +28,15 @@ def example(type_: str) -> str:
         if arrow and json.loads(text)["type"] == type_:
             return text
     raise LookupError(type_)
+
+
+def with_surplus(plain: Any, value: Any) -> Any:
+    """Return a plain value with a key that no message has in each of its objects."""
+    if isinstance(plain, list):
+        return [with_surplus(one, value) for one in plain]
+    if not isinstance(plain, dict):
+        return plain
+    return {"x-surplus": value, **{key: with_surplus(inner, value) for key, inner in plain.items()}}
 
 
 def without_defaults(plain: Any, written: Any) -> Any:
@@ -72,6 +82,14 @@ class DecodeTests(SynchronousTestCase):
         """An unknown type is decoded as None; an unknown key is ignored, and null counts as absent."""
         self.assertIsNone(decode('{"type":"weather","sky":"blue"}', json))
         self.assertEqual(decode('{"type":"pong","sky":"blue","id":null}', json), messages.Pong())
+
+    @given(events, json_values)
+    def test_unknown_keys_at_each_level(self, event: Event, value: Any) -> None:
+        """Every event is decoded as without the keys that the client does not know, whatever they hold."""
+        [frame] = Native().encode(event)
+        assert isinstance(frame, bytes)
+        surplus = json.dumps(with_surplus(json.loads(frame), value))
+        self.assertEqual(decode(surplus, json), decode(frame.decode(), json))
 
     def test_not_an_object(self) -> None:
         """A frame that is not a JSON object with a type raises `BadMessageError`."""
