@@ -85,6 +85,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "ops",
             ("sum(rate(signald_received_messages_total{}[$__rate_interval]))", "in"),
             ("sum(rate(signald_sent_messages_total{}[$__rate_interval]))", "out"),
+            ("sum(rate(signald_unknown_keys_total{}[$__rate_interval]))", "unknown keys"),
         ),
         _lines(
             "Bytes",

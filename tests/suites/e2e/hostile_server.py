@@ -10,7 +10,8 @@ ends here, with a key of this program's, in the place of the other page. Picture
 - `early-reveal`: it reveals a number before it has committed to any;
 - `mismatch`: it reveals another number than the one it committed to;
 - `dumb`: it never says hello;
-- `late-key`: it lets the two connect as they are, and puts another key into what they agree on later.
+- `late-key`: it lets the two connect as they are, and puts another key into what they agree on later;
+- `unknown-keys`: it lets the two connect as they are, and adds keys that nobody knows to each message of either side.
 """
 
 from __future__ import annotations
@@ -51,6 +52,15 @@ ANSWERS = {
 """By conduct and the type of a page's message: what it is told."""
 
 FINGERPRINT = "EE:" * 31 + "EE"
+
+
+def with_unknown_keys(plain: Any) -> Any:
+    """Return a JSON value with keys that no program knows in each of its objects."""
+    if isinstance(plain, list):
+        return [with_unknown_keys(element) for element in plain]
+    if not isinstance(plain, dict):
+        return plain
+    return {**{key: with_unknown_keys(value) for key, value in plain.items()}, "x-unknown": [{"x": None}], "x": 1.5}
 
 
 class End:
@@ -131,7 +141,9 @@ class Middle:
     async def changed(self, page: object, text: str) -> str:
         """Return what the server is told in the place of a page's message."""
         message = json.loads(text)
-        if self._conduct == "late-key":
+        if self._conduct == "unknown-keys":
+            message = with_unknown_keys(message)
+        elif self._conduct == "late-key":
             self._offers += message["type"] == "offer"
             if self._offers > 1 and "sdp" in message:
                 message["sdp"] = re.sub(
@@ -152,6 +164,10 @@ class Middle:
             await self._ends[page].reach(message["candidates"])
         return json.dumps(message)
 
+    def changed_event(self, frame: bytes) -> bytes:
+        """Return what a page is told in the place of the server's message."""
+        return json.dumps(with_unknown_keys(json.loads(frame))).encode() if self._conduct == "unknown-keys" else frame
+
 
 class ToServer(WebSocketClientProtocol):
     """The connection to the honest server in a page's place."""
@@ -164,7 +180,7 @@ class ToServer(WebSocketClientProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Pass it on."""
-        self.page.sendMessage(payload, isBinary)
+        self.page.sendMessage(self.page.factory.middle.changed_event(payload), isBinary)
 
     def onClose(self, wasClean: bool, code: int, reason: str) -> None:
         """End the page's connection, too."""

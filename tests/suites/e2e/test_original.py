@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[3]
 #: Seconds that an answer may take.
 PATIENCE = 10.0
 
-# Without spaces, as serde writes it: the server decodes candidates and encodes them anew.
-CANDIDATE = '{"candidate":"candidate:1 1 udp 1 192.0.2.7 5 typ host","sdpMid":"0","sdpMLineIndex":0}'
+# With spaces and a key of its own, which serde would not write: it goes through as it is.
+CANDIDATE = '{ "candidate": "candidate:1 1 udp 1 192.0.2.7 5 typ host", "sdpMLineIndex": 0, "own": "é" }'
 
 
 class Client:

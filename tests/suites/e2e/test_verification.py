@@ -277,6 +277,13 @@ class HostileTests(VerificationCase):
         host.wait_for_text("error", "not verified any more")
         host.not_verified("another one than at its beginning")
 
+    def test_unknown_keys(self) -> None:
+        """Keys that neither page nor server knows change nothing in a call, at whatever level of a message they are."""
+        host, guest = self.attacked("unknown-keys")
+        self.assertEqual(host.code(), guest.code())
+        for page in (host, guest):
+            page.wait_for_text("verify-path", "direct")
+
     def test_no_hello(self) -> None:
         """If a server hides that the pages support codes, the pages show each other as not verifiable."""
         for page in self.attacked("dumb"):

@@ -120,17 +120,19 @@ class EverythingTests(Case):
         self.assertEqual(self.bob.resume(), [self.message(self.ann, "b")])
 
     def test_the_welcome_counts_the_messages_that_arrived(self) -> None:
-        """The welcome counts rejected and malformed messages too, so the client resends only what has not arrived."""
+        """The welcome counts rejected, malformed and unknown messages too: the client resends what has not arrived."""
         self.bob.send(AppMessage(self.session, "a"), Join(self.session), Ping(), Ack(Count(0)))
         malformed = Error(ErrorCode.BAD_MESSAGE, Join)
         self.world.carry_out(self.world.hub.malformed(self.bob.peer, malformed, self.world.now))
         self.world.carry_out(self.world.hub.malformed(self.bob.peer, Error(ErrorCode.BAD_MESSAGE, Ack), self.world.now))
-        self.assertEqual(self.bob.receive(), [malformed, Error(ErrorCode.BAD_MESSAGE, Ack)])
+        unknown_type = Error(ErrorCode.BAD_MESSAGE)
+        self.world.carry_out(self.world.hub.malformed(self.bob.peer, unknown_type, self.world.now))
+        self.assertEqual(self.bob.receive(), [malformed, Error(ErrorCode.BAD_MESSAGE, Ack), unknown_type])
         self.bob.lose()
         peer = self.bob.peer
         self.bob.resume()
         self.assertNotEqual(self.bob.peer, peer)
-        self.assertEqual(self.world.hub.users[self.bob.user].inbox.received, 4)
+        self.assertEqual(self.world.hub.users[self.bob.user].inbox.received, 5)
 
     def test_a_connection_that_the_server_still_holds_is_taken_over(self) -> None:
         """The old connection is closed with `replaced`, and its later frames are ignored.

@@ -192,9 +192,9 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual(world.send(host, *early), [])
         later = again(world)
         guest, guest_welcome = welcomed(later, reader)
-        _, *events = later.send(guest, Join(opened.session))
+        _, *received = later.send(guest, Join(opened.session))
         candidates = [ForwardedCandidates(opened.session, welcome.user, (), source=source) for source in sources]
-        self.assertEqual(events, candidates)
+        self.assertEqual(received, candidates)
         _, events = resume(again(later), guest_welcome, 1)
         self.assertEqual(events[1:], candidates)
 

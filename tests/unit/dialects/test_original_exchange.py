@@ -7,6 +7,8 @@ and receives in a call.
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import cast
 
 from hypothesis import given
@@ -18,6 +20,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.core.limits import Limits
 from signald.dialects.serde import Serde
 from tests.support.connections import MemoryConnection, make_switchboard
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "serde.md"
+OWN_IDS = {
+    "0K3PB4X7WQ2M9RT6ZC8HNJVDYA": "00000000000000000000000001",
+    "7Q2M9RT6ZC": "0000000002",
+    "5V8HNJ0K3PB4X7WQ2M9RT6ZCDY": "00000000000000000000000003",
+}
+"""The ids of the test's server in the place of the document's host, session and guest, in the order of the example."""
 
 HOST = b"00000000000000000000000001"
 GUEST = b"00000000000000000000000002"
@@ -140,6 +150,20 @@ class OriginalTests(SynchronousTestCase):
             guest.receive(frame)
             self.assertEqual(host.frames.pop(), frame)
         self.assertEqual(guest.frames, [])
+
+    def test_the_examples_of_the_document(self) -> None:
+        """The server sends what docs/serde.md says, with its own ids in the place of those of the document."""
+        lines = re.findall(r"^(host|guest) +([→←]) (.*)$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+        self.assertGreater(len(lines), 9)
+        connections: dict[str, MemoryConnection] = {}
+        for name, direction, text in lines:
+            connection = connections.get(name) or connections.setdefault(name, self.connect())
+            frame = re.sub("|".join(OWN_IDS), lambda found: OWN_IDS[found[0]], text).encode()
+            if direction == "→":
+                connection.receive(frame)
+            else:
+                self.assertEqual(connection.frames.pop(0), frame)
+        self.assertEqual([connection.frames for connection in connections.values()], [[], []])
 
     def test_nothing_of_a_call_is_logged(self) -> None:
         """Nothing of a call is logged. The original logged session descriptions and addresses."""

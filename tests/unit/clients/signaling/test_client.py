@@ -606,8 +606,25 @@ class InvalidMessageTests(SessionCase):
         self.assertIsNotNone(client.negotiator(S, "BOB"))
 
     def test_unknown_type(self) -> None:
-        """A message of an unknown type is ignored."""
-        self.assertEqual(receive(make_welcomed_client(), "weather", sky="blue"), [])
+        """A message of an unknown type is ignored and counted, since the server counts it as well."""
+        client = make_welcomed_client()
+        self.assertEqual(receive(client, "weather", sky="blue"), [])
+        client.socket_closed(1006, "", 5.0)
+        [resume] = sent(client.socket_opened(6.0))
+        self.assertEqual(resume["received"], 1)
+
+    def test_unknown_keys_and_words(self) -> None:
+        """Unknown keys are ignored, and an unknown reason or code is passed on to the application."""
+        client = make_host_client()
+        bob = BOB | {"user": "CAT", "x": {"y": 1}}
+        self.assertEqual(
+            receive(client, "member-joined", session=S, member=bob, x=[1]),
+            receive(make_host_client(), "member-joined", session=S, member=BOB | {"user": "CAT"}),
+        )
+        [left] = receive(client, "member-left", session=S, user="CAT", reason="unheard-of")
+        self.assertEqual(left, messages.MemberLeft(S, "CAT", "unheard-of"))
+        [refused] = receive(client, "error", code="unheard-of", message="A sentence.")
+        self.assertEqual(refused, Refused("unheard-of", "A sentence."))
 
     def test_ack_of_more_than_was_sent(self) -> None:
         """An `ack` that counts more than was sent is reported, and changes nothing."""
