@@ -329,6 +329,13 @@ class FileTests(SynchronousTestCase):
         cached = set(PLACEHOLDER.findall(PAGE.joinpath("service-worker.js").read_text()))
         self.assertEqual(cached - {"index.html"}, announced)
 
+    def test_paths_of_the_service_worker(self) -> None:
+        """The service worker answers requests for the document and the assets alone; others go to the server."""
+        worker = PAGE.joinpath("service-worker.js").read_text()
+        conditions = re.findall(r"if \(([^\n]+)\) event\.respondWith\(", worker)
+        self.assertEqual(conditions, ['pathname === "/"', 'pathname.startsWith("/assets/")'])
+        self.assertEqual(worker.count("respondWith"), len(conditions))
+
 
 class VendoredTests(SynchronousTestCase):
     """Vendored files are the documented ones."""
