@@ -90,7 +90,7 @@ class MeshTests(CallTestCase):
 
     def test_the_bot(self) -> None:
         """The bot of the documentation has a call with a peer."""
-        host = self.peer("host", "--duration", "8")
+        host = self.peer("host", "--duration", "20")
         session = host.session()
         bot = Program([sys.executable, BOT, self.daemon.signaling_url, session, self.daemon.authority])
         self.addCleanup(bot.stop, signal.SIGKILL)
