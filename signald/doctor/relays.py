@@ -19,8 +19,8 @@ from zope.interface import implementer
 
 from signald.doctor.allocation import Dialogue, Outcome, Result
 from signald.doctor.chain import judge_chain
-from signald.doctor.exchange import UnreachableError, client_endpoint, shown_chain, unreachable
 from signald.doctor.findings import Finding
+from signald.doctor.http_exchange import UnreachableError, client_endpoint, shown_chain, unreachable
 from signald.doctor.ice_targets import ANSWER_SECONDS, TOPIC, IceTarget, judge_ice, unreachable_server
 from signald.doctor.stun import decode, whole_bytes
 from signald.doctor.targets import is_address

@@ -20,10 +20,10 @@ from signald.core.errors import ErrorCode
 from signald.core.hub import Hub
 from signald.core.limits import AddressKey, Limits
 from signald.core.messages import SessionId
-from signald.core.questions import Question, Verdict
 from signald.core.registry import MemoryRegistry
 from signald.core.snapshot import dump, load, restore, take_snapshot
 from signald.core.token_need import TokenNeed
+from signald.core.webhook_messages import Question, Verdict
 from signald.dialects.dialect import Dialect
 from signald.dialects.serde import Serde
 from signald.net.http_client import client_of

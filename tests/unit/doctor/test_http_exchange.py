@@ -17,8 +17,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode
-from signald.doctor.exchange import ANSWER_SECONDS, Exchange, UnreachableError, exchange, unreachable
 from signald.doctor.handshakes import handshake
+from signald.doctor.http_exchange import ANSWER_SECONDS, Exchange, UnreachableError, exchange, unreachable
 from signald.doctor.targets import PublicUrl, Target
 from signald.server.problems import last_response
 from tests.support.memory_network import MemoryNetwork
