@@ -142,7 +142,7 @@ class WiringTests(SynchronousTestCase):
         reactor.run()
         self.assertTrue(both.isdisjoint(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
 
-    def test_to_stop_twice_is_to_stop(self) -> None:
+    def test_stop_while_stopping(self) -> None:
         """`stop` raises no exception if the reactor is already stopping, as after a signal."""
         calls = list[str]()
 

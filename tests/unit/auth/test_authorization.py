@@ -322,7 +322,7 @@ class EnterTests(AuthorizationCase):
         self.assertEqual([member["user"] for member in opened["members"]], [bob.frames[0]["user"]])
         self.assertEqual(bob.frames[-1]["type"], "joined")
 
-    def test_session_that_is_never_opened(self) -> None:
+    def test_early_session_expires(self) -> None:
         """A session that guests wait for expires, and is unknown to others."""
         bob = self.client(sub="bob", signald=GUEST)
         bob.say("join", session=SESSION)

@@ -427,7 +427,7 @@ class ForwardTests(SynchronousTestCase):
 class EarlyCandidateTests(SynchronousTestCase):
     """Candidates that are sent before the other member joins are kept."""
 
-    def test_they_are_delivered_on_join(self) -> None:
+    def test_early_candidates_are_delivered_on_join(self) -> None:
         """Early candidates are delivered on join.
 
         In the original server, candidates before the guest joined were errors.
@@ -442,7 +442,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(rest, [ForwardedCandidates(session, host_user, (CANDIDATE,))] * 2)
         self.assertEqual(world.hub.forwarder.early_candidates.batches, {})
 
-    def test_they_are_bounded_in_number(self) -> None:
+    def test_early_candidates_are_bounded_in_number(self) -> None:
         """Beyond the bound the sender gets an error, and the earlier batches stay."""
         world = World(Limits(waiting_candidates=2))
         host, _, session = world.open_session()
@@ -452,7 +452,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.send(host, batch), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
         self.assertEqual(world.state(), before)
 
-    def test_they_are_bounded_in_bytes(self) -> None:
+    def test_early_candidates_are_bounded_in_bytes(self) -> None:
         """The bytes of the candidates' texts count."""
         world = World(Limits(waiting_candidate_bytes=10))
         host, _, session = world.open_session()
@@ -468,7 +468,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.send(host, empty, empty), [])
         self.assertEqual(world.send(host, empty), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
 
-    def test_those_of_a_replaced_member_are_dropped(self) -> None:
+    def test_early_candidates_of_a_replaced_member_are_dropped(self) -> None:
         """Candidates of a user that is no longer a member are not delivered."""
         world = World()
         ann = Client(world)
@@ -480,7 +480,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual([type(event) for event in guest.send(Join(opened.session))], [Joined])
         self.assertEqual(world.hub.forwarder.early_candidates.batches, {})
 
-    def test_nothing_else_waits(self) -> None:
+    def test_early_offer_is_rejected(self) -> None:
         """An offer without a receiver is rejected, and early candidates end with the session."""
         world = World()
         host, user, session = world.open_session()
@@ -510,7 +510,7 @@ class SingleExchangeTests(SynchronousTestCase):
         self.assertEqual(world.send(guest, answer), [Error(ErrorCode.WRONG_ROLE, Answer, session)])
         self.assertEqual(world.state(), before)
 
-    def test_a_native_host_cannot_offer_to_such_a_guest(self) -> None:
+    def test_native_host_cannot_offer_to_a_single_exchange_guest(self) -> None:
         """The host's program could renegotiate, but the guest's program could not."""
         world = World()
         host, host_user, _, guest_user, session = world.pair(Traits(), SERDE)
@@ -527,14 +527,14 @@ class SingleExchangeTests(SynchronousTestCase):
         second = Offer(session, host_user, Negotiation(guest_user, 2), "offer")
         self.assertEqual(world.send(guest, second), [Error(ErrorCode.UNSUPPORTED_BY_PEER, Offer, session)])
 
-    def test_such_a_host_that_offers_to_a_native_guest_has_the_wrong_role(self) -> None:
+    def test_single_exchange_host_cannot_offer_to_a_native_guest(self) -> None:
         """The guest could accept the offer, but the host's protocol does not provide for it."""
         world = World()
         host, host_user, _, _, session = world.pair(SERDE, Traits())
         offer = Offer(session, None, Negotiation(host_user, 1), "")
         self.assertEqual(world.send(host, offer), [Error(ErrorCode.WRONG_ROLE, Offer, session)])
 
-    def test_the_session_is_for_two_while_such_a_member_is_in_it(self) -> None:
+    def test_session_with_a_single_exchange_member_is_for_two(self) -> None:
         """A session is limited to two while it has such a member.
 
         Once that member is gone, the configured capacity applies again.

@@ -175,7 +175,7 @@ class SessionTests(SynchronousTestCase):
         pump.flush()
         self.assertEqual(self.successResultOf(factory.ended).answer, None)
 
-    def test_an_answer_that_is_none(self) -> None:
+    def test_answer_of_another_protocol(self) -> None:
         """A message of another protocol is not recorded as a welcome."""
         for frame in (b"hi", b"[]", b"5", b"{}", b'{"type": "x", "code": []}'):
             factory, pump = self.open(0.0)

@@ -92,7 +92,7 @@ class SecretTests(SynchronousTestCase):
         path.chmod(mode)
         return path
 
-    def test_which(self) -> None:
+    def test_files_that_hold_secrets(self) -> None:
         """The files are those that the configuration names as secrets, and the secrets in the data directory."""
         turn, hook, key = (self.file(name, 0o600) for name in ("turn", "hook", "key"))
         kept = self.file("host-secret", 0o600)
