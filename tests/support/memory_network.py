@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionRefusedError
@@ -54,7 +54,7 @@ class MemoryDatagrams:
     """
 
     def __init__(self, network: MemoryNetwork, protocol: DatagramProtocol) -> None:
-        self.peer: tuple[str, int] | None = None
+        self.peer = ("", 0)
         self._network = network
         self._protocol = protocol
         self._sent: deque[bytes] = deque()
@@ -112,7 +112,7 @@ class MemoryNetwork(MemoryReactorClock):
         """Open a UDP socket."""
         socket = MemoryDatagrams(self, protocol)
         self.sockets.append(socket)
-        protocol.makeConnection(socket)
+        protocol.makeConnection(cast(Any, socket))
         return socket
 
     def run_for(self, seconds: float) -> None:

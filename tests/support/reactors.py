@@ -57,13 +57,13 @@ class ThreadlessReactor(AdoptingReactor):
     def getThreadPool(self) -> Any:  # Twisted's name
         """Return None, because no test uses the reactor's threads."""
 
-    def callFromThread(self, function: Callable[..., object], *arguments: object) -> None:  # Twisted's name
+    def callFromThread(self, callable: Callable[..., Any], *args: object, **kwargs: object) -> None:  # Twisted's names
         """Call the function immediately."""
-        function(*arguments)
+        callable(*args, **kwargs)
 
-    def callInThread(self, function: Callable[..., object], *arguments: object) -> None:  # Twisted's name
+    def callInThread(self, callable: Callable[..., Any], *args: object, **kwargs: object) -> None:  # Twisted's names
         """Call the function immediately."""
-        function(*arguments)
+        callable(*args, **kwargs)
 
     def suggestThreadPoolSize(self, size: int) -> None:  # Twisted's name
         """Ignore the size."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.suites.e2e.chromium import ChromiumTab
-from tests.suites.e2e.screens import PHONE, WIDE
+from tests.suites.e2e.layout import PHONE, WIDE
 
 AXE = Path(__file__).parents[2] / "vendor" / "axe.min.js"
 

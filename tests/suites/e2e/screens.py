@@ -14,10 +14,8 @@ from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.caller import Caller
 from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.chromium import ChromiumTab
+from tests.suites.e2e.layout import WIDE
 from tests.suites.e2e.waiting import until
-
-WIDE = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
 
 Screens = Iterator[tuple[str, CallPage]]
 
