@@ -7,11 +7,13 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
@@ -38,7 +40,6 @@ from signald.monitoring.logs import FLUSH_SECONDS, Log
 from signald.monitoring.metrics import Metrics
 from signald.monitoring.readiness import Readiness
 from signald.net.addresses import machine_names
-from signald.net.http_client import make_client
 from signald.net.origins import OriginRule
 from signald.net.resolver import install_daemon_thread_resolver
 from signald.operations.operations_service import OperationsService
@@ -61,6 +62,9 @@ from signald.server.upgrade_request import UpgradeRule
 from signald.server.web import make_site
 from signald.tls.certificates import Certificate, CertificateError, LocalCertificate, SuppliedCertificate
 from signald.tls.context import TLSFactory
+
+if TYPE_CHECKING:
+    from treq.client import HTTPClient
 
 _log = Logger()
 
@@ -149,7 +153,7 @@ def make_daemon(
     metrics, readiness, log = Metrics(), Readiness(), Log(config.log)
     certificate, host_secret = _certificate(config), _host_secret(config)
     tokens = TokenVerifier(config.tokens)
-    webhook = Webhook(config.webhook, make_client(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16))
+    webhook = Webhook(config.webhook, _make_post(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16))
     switchboard = _make_switchboard(reactor, limits=limits, host_secret=host_secret, tokens=tokens, webhook=webhook)
     ice = IceConfiguration(switchboard)
     ice.reload(config.ice)
@@ -199,6 +203,26 @@ def make_daemon(
             operations_service=operations_service,
         )
     )
+
+
+def _make_post(reactor: IReactorTime) -> Callable[[str, Mapping[str, str], bytes], Deferred[bytes]]:
+    """Return the function that sends the webhook's requests.
+
+    Its first call imports treq and Twisted's HTTP client, which would be an eighth of every start's processor time.
+    """
+
+    @cache
+    def client() -> HTTPClient:
+        from signald.net.http_client import make_client
+
+        return make_client(reactor)
+
+    def send(url: str, headers: Mapping[str, str], body: bytes) -> Deferred[bytes]:
+        from signald.net.http_client import post
+
+        return post(client(), url, headers, body)
+
+    return send
 
 
 def _make_switchboard(

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jwt
 import orjson
 from attrs import field, frozen
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -97,6 +96,9 @@ def read_token_secret(path: Path) -> bytes:
             f"{path}: expected a secret of at least {LEAST_SECRET_BYTES} bytes for HS256, found {len(secret)} bytes; "
             "`openssl rand -base64 48` generates one."
         )
+
+    import jwt
+
     try:
         jwt.get_algorithm_by_name("HS256").prepare_key(secret)
     except jwt.InvalidKeyError:
@@ -177,6 +179,9 @@ def _read_jwk(path: Path, member: Mapping[str, Any], alone: bool) -> TokenKey | 
         raise ConfigError(f"{path}: expected a string as the `kid` of each key, found another type.")
     if id is None and not alone:
         raise ConfigError(f"{path}: expected a `kid` in each key, since there are several; found a key without one.")
+
+    import jwt
+
     try:
         material: Ed25519PublicKey | RSAPublicKey = jwt.PyJWK(dict(member), algorithm).key
     except (jwt.PyJWTError, ValueError, TypeError, KeyError):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jwt
 import orjson
 from attrs import define, field, frozen
-from jwt.types import Options
 
 from signald.auth.token_keys import TokenKey, load_keys
 from signald.config.settings import Tokens
@@ -18,6 +16,9 @@ from signald.core.grant import Grant
 from signald.core.ids import parse_session_id
 from signald.core.messages import MAX_TOKEN_CHARACTERS, Role, SessionId
 from signald.core.token_need import TokenNeed
+
+if TYPE_CHECKING:
+    from jwt.types import Options
 
 __all__ = ["CLAIM", "TokenVerifier"]
 
@@ -116,6 +117,9 @@ class TokenVerifier:
         """Verify the signature with the keys that match the header, and return the claims."""
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise SignalError(ErrorCode.TOKEN_INVALID)
+
+        import jwt  # here, since a daemon without tokens starts faster without it
+
         try:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError:

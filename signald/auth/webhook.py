@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 
 from attrs import define, field
-from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -18,7 +17,6 @@ from signald.auth.webhook_rules import WebhookRules
 from signald.config.settings import Webhook as Settings
 from signald.core.errors import ErrorCode
 from signald.core.webhook_messages import Question, Verdict, read_answer
-from signald.net.http_client import post
 
 __all__ = ["Webhook"]
 
@@ -44,7 +42,7 @@ class Webhook:
 
     Attributes:
         settings: the section `webhook`.
-        client: sends the requests.
+        post: sends a request with a URL, headers and a body, and returns the body of the response.
         clock: monotonic time in seconds, for the timeout and the cache.
         wall: returns wall time in seconds since the epoch, for the signature.
         token: returns random text that identifies a request.
@@ -55,7 +53,7 @@ class Webhook:
     """
 
     settings: Settings
-    client: HTTPClient
+    post: Callable[[str, Mapping[str, str], bytes], Deferred[bytes]]
     clock: IReactorTime
     wall: Callable[[], float]
     token: Callable[[], str]
@@ -125,7 +123,7 @@ class Webhook:
             "webhook-timestamp": time,
             "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
         }
-        return post(self.client, rules.url, headers, body)
+        return self.post(rules.url, headers, body)
 
     def _store(self, verdict: Verdict, rules: WebhookRules, key: bytes) -> Verdict:
         if rules is self._rules and rules.cache > 0:

@@ -21,6 +21,8 @@ PRELOAD_SECONDS = 0.5
 
 LATE_MODULES = {
     "signald.config.toml_lines": "reports the lines of mistakes when a reload fails, and imports all of tomlkit",
+    "signald.net.http_client": "asks a webhook, which a reload may configure, and imports treq",
+    "jwt": "verifies tokens, which a reload may configure",
     "idna.uts46data": "reads an origin with an international name in a configuration that is reloaded",
     "encodings.idna": "encodes the name of the webhook's host when Python asks the system's resolver",
     "encodings.punycode": "is the codec of international names, for the idna package",

@@ -38,6 +38,7 @@ class Part:
         name: the suite's name, with its number among the parts where there are several.
         names: dotted names of modules, classes or tests.
         seconds: how long it is expected to take.
+        measured: whether its coverage counts in a run that measures coverage.
 
     """
 
@@ -45,6 +46,7 @@ class Part:
     name: str
     names: tuple[str, ...]
     seconds: float
+    measured: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,14 @@ def make_parts(selections: Sequence[Selection], lanes: int, times: Mapping[str, 
     for selection in selections:
         suite = selection.suite
         number = suite.parts * lanes if selection.whole and lanes > 1 else 1
-        groups = divide(selection.names, max(1, number), times)
+        soaks = [name for name in selection.names if selection.whole and name in suite.soaks]
+        groups = divide([name for name in selection.names if name not in soaks], max(1, number), times)
         for place, names in enumerate(groups, 1):
             name = suite.name if len(groups) == 1 else f"{suite.name} {place}/{len(groups)}"
             parts.append(Part(suite, name, tuple(names), sum(estimate(names, times).values())))
+        if soaks:
+            seconds = sum(estimate(soaks, times).values())
+            parts.append(Part(suite, f"{suite.name} soaks", tuple(soaks), seconds, measured=False))
     return parts
 
 
@@ -123,7 +129,7 @@ def next_part(waiting: Sequence[Part], running: Sequence[Suite]) -> Part | None:
 def trial_command(part: Part, setting: Setting, record: Path) -> list[str]:
     """Return the command that runs test modules under trial."""
     measured = []
-    if part.suite.name in setting.measured:
+    if part.measured and part.suite.name in setting.measured:
         data = setting.root / KEPT / "coverage" / ".coverage"
         measured = ["-m", "coverage", "run", "--parallel-mode", f"--data-file={data}"]
     directory = setting.root / f"_trial_temp_{part.name.replace(' ', '_').replace('/', '_')}"

@@ -24,6 +24,8 @@ class Suite:
         verbose: whether a line is printed for each test instead of a letter.
         parts: processes for each lane among which the modules are divided.
         measures: whether the tests compare times with bounds, so that nothing else may run at the same time.
+        soaks: modules that repeat the same lines in many thousands of steps. They run in a separate process without
+            coverage, which would triple their time; the other modules alone have to reach the coverage floors.
 
     """
 
@@ -33,12 +35,18 @@ class Suite:
     verbose: bool = False
     parts: int = 0
     measures: bool = False
+    soaks: tuple[str, ...] = ()
 
 
 #: The suites in their order in tables. Any other directory of tests becomes a suite with the default settings.
 SUITES = (
     Suite("check", limit=300),
-    Suite("unit", limit=600, parts=1),
+    Suite(
+        "unit",
+        limit=600,
+        parts=1,
+        soaks=("tests.unit.core.test_model", "tests.unit.web.model.test_verification_attack"),
+    ),
     Suite("peer", limit=300, reactor="asyncio"),
     Suite("conformance", limit=1200),
     Suite("packaging", limit=600, verbose=True),

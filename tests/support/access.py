@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import jwt
@@ -18,7 +19,7 @@ from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook as WebhookClient
 from signald.config.settings import Tokens, Webhook
 from signald.core.registry import MemoryRegistry
-from signald.net.http_client import client_of
+from signald.net.http_client import client_of, post
 
 SECRET = b"tests alone know this secret of theirs"
 _Link = TypeVar("_Link", bound=Decider)
@@ -62,7 +63,7 @@ def make_chain(
 
 def open_access(registry: MemoryRegistry, run: Run) -> TokenLink:
     """Build an authorization chain that requires no tokens and calls no webhook."""
-    webhook = WebhookClient(Webhook(), client_of(Agent()), Clock(), time.time, lambda: "id")
+    webhook = WebhookClient(Webhook(), partial(post, client_of(Agent())), Clock(), time.time, lambda: "id")
     return make_chain(registry, TokenVerifier(Tokens()), webhook, run, time.time)
 
 

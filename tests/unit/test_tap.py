@@ -20,13 +20,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.auth.host_secret import FILE_NAME
 from signald.cli.options import Options
-from signald.config.settings import Config
+from signald.config.settings import Config, Webhook
 from signald.config.values import ConfigError
 from signald.lifecycle.service import Daemon
 from signald.server.proxy_protocol import ProxyProtocolFactory
 from signald.tap import hold_signals, make_daemon, makeService, stop
 from signald.tls.certificates import CertificateError, SuppliedCertificate
 from tests.support.certificates import write_pair
+from tests.support.connections import MemoryConnection
 from tests.support.endpoints import Endpoint
 from tests.support.reactors import ThreadlessReactor, install_reactor
 
@@ -83,6 +84,23 @@ class WiringTests(SynchronousTestCase):
         self.addCleanup(daemon.page.socket.close)
         self.assertIsInstance(daemon.certificate, SuppliedCertificate)
         self.assertFalse((self.data / "ca.pem").exists())
+
+    def test_webhook(self) -> None:
+        """With a webhook in the configuration, a client that opens a session causes a request to its server."""
+        self.data.mkdir()
+        secret = self.data / "secret"
+        secret.touch(mode=0o600)
+        secret.write_text("s" * 32)
+        webhook = Webhook(url="http://127.0.0.1:8700/", secret_file=secret)
+        config = Config(self.data, port=0, interface="127.0.0.1", tls=False, webhook=webhook)
+        reactor = MemoryReactorClock()
+        daemon = make_daemon(config, reactor)
+        self.addCleanup(daemon.page.socket.close)
+        connection = MemoryConnection(daemon._switchboard)
+        connection.say(type="hello", version=1)
+        self.assertEqual(reactor.tcpClients, [])
+        connection.say(type="open")
+        self.assertEqual([address[:2] for address in reactor.tcpClients], [("127.0.0.1", 8700)])
 
     def test_proxy_protocol(self) -> None:
         """With the setting `proxy_protocol`, the public ports expect a PROXY header."""

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SkipTest
 
 from tests.suites.e2e.browser import Browser
-from tests.suites.e2e.chromium import Chromium
+from tests.suites.e2e.chromium import Chromium, windowed_executable
 from tests.suites.e2e.chromium import executable as chromium_executable
 from tests.suites.e2e.firefox import Firefox
 from tests.suites.e2e.firefox import executable as firefox_executable
@@ -30,22 +30,37 @@ def chromium() -> Chromium:
 def chromium_without_camera() -> Chromium:
     """Return the shared Chromium that refuses camera and microphone to every page.
 
+    It is the whole browser: the headless build has nobody to ask, and says that there are no devices.
+
     Raises:
         SkipTest: there is no Chromium on this machine.
 
     """
-    return _start_chromium(camera=False)
+    return _start_chromium(camera=False, program=windowed_executable())
+
+
+@functools.cache
+def chromium_with_permission() -> Chromium:
+    """Return the shared Chromium that reports camera and microphone as permitted before a page asks for them.
+
+    It is the whole browser: the headless build permits them too, but reports that the user would be asked.
+
+    Raises:
+        SkipTest: there is no Chromium on this machine.
+
+    """
+    return _start_chromium(program=windowed_executable())
 
 
 @functools.cache
 def chromium_with_two_cameras() -> Chromium:
-    """Return the shared Chromium that has two cameras.
+    """Return the shared Chromium that has two cameras, which is the whole browser.
 
     Raises:
         SkipTest: there is no Chromium on this machine.
 
     """
-    return _start_chromium(cameras=2)
+    return _start_chromium(cameras=2, program=windowed_executable())
 
 
 def _start_chromium(**options: Any) -> Chromium:

@@ -21,10 +21,10 @@ Screens = Iterator[tuple[str, CallPage]]
 
 #: JavaScript that simulates a browser that has not asked for permission, a user who does not respond or refuses, or
 #: missing devices.
-UNASKED = "navigator.permissions.query = () => Promise.resolve({state: 'prompt'})"
-UNANSWERED = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {})"
-REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
-NO_DEVICES = "navigator.mediaDevices.enumerateDevices = () => Promise.resolve([])"
+UNASKED = "Permissions.prototype.query = () => Promise.resolve({state: 'prompt'})"
+UNANSWERED = "MediaDevices.prototype.getUserMedia = () => new Promise(() => {})"
+REFUSED = "MediaDevices.prototype.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+NO_DEVICES = "MediaDevices.prototype.enumerateDevices = () => Promise.resolve([])"
 
 
 class ScreenTestCase(CallTestCase):

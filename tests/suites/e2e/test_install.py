@@ -11,7 +11,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.suites.e2e.browsers import chromium, firefox
 from tests.suites.e2e.call_page import PATIENCE, CallPage
-from tests.suites.e2e.chromium import ChromiumTab, driver, executable
+from tests.suites.e2e.chromium import ChromiumTab, driver, windowed_executable
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.waiting import until
 
@@ -103,10 +103,10 @@ class InstallTests(SynchronousTestCase):
 
     def test_manifest(self) -> None:
         """Chromium reads the manifest without an error, fetches the icons, and could install the page."""
-        if executable() is None:
+        if windowed_executable() is None:
             raise SkipTest("Chromium is not installed")
         context = driver().chromium.launch_persistent_context(
-            self.directory / "profile", executable_path=executable(), chromium_sandbox=False
+            self.directory / "profile", executable_path=windowed_executable(), chromium_sandbox=False
         )
         self.addCleanup(context.close)
         tab = ChromiumTab(context)

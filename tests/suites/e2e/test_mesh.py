@@ -32,6 +32,13 @@ def decoded(page: CallPage) -> dict[str, int]:
     return {user[-4:]: figures["framesDecoded"] for user, figures in members.items()}
 
 
+def sees_five(page: CallPage) -> bool:
+    """Return whether a page shows five other members and has decoded the video of each."""
+    tiles = page.tab.evaluate("document.querySelectorAll('#remotes video[data-user]').length")
+    counts = decoded(page)
+    return tiles == 5 and len(counts) == 5 and min(counts.values()) > ENOUGH
+
+
 class MeshTests(CallTestCase):
     """Tests of calls with more than two members."""
 
@@ -49,14 +56,8 @@ class MeshTests(CallTestCase):
             self.addCleanup(peer.stop, signal.SIGKILL)
             peers.append(peer)
         for page in (host, guest):
-            until(
-                lambda page: len(decoded(page)) == 5 and min(decoded(page).values()) > ENOUGH,
-                2 * PATIENCE,
-                "pictures of five others",
-                page,
-            )
+            until(sees_five, 2 * PATIENCE, "pictures of five others", page)
         add_picture(host.tab, "six")
-        self.assertEqual(host.tab.evaluate("document.querySelectorAll('#remotes video[data-user]').length"), 5)
         rows = []
         for name, page in (("page", host), ("page", guest)):
             rows.append(f"{name:<6}" + "".join(f"{user}: {count:<8}" for user, count in decoded(page).items()))

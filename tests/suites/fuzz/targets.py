@@ -156,7 +156,7 @@ class _Server:
         self.site = make_site(_PAGE, signaling, limits, self.clock, None, False)
 
     def deliver(self, line: Endpoint, data: bytes) -> None:
-        """Send bytes in pieces whose size the first byte decides; then advance the clock past all timeouts."""
+        """Send bytes in pieces whose size the first byte decides, then advance the clock past all timeouts."""
         size = 1 + (data[0] if data else 0) * 16
         with _no_error_is_logged():
             for begin in range(1, len(data), size):

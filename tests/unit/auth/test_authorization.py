@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from signald.core.token_need import TokenNeed
 from signald.core.webhook_messages import Question, Verdict
 from signald.dialects.dialect import Dialect
 from signald.dialects.serde import Serde
-from signald.net.http_client import client_of
+from signald.net.http_client import client_of, post
 from signald.server.switchboard import Switchboard
 from tests.support.access import NOW, SECRET, Agent, make_chain, minted
 from tests.support.connections import MemoryConnection
@@ -47,7 +48,7 @@ class FakeWebhook(Webhook):
     """
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(Settings(), client_of(Agent()), clock, lambda: NOW, lambda: "id")
+        super().__init__(Settings(), partial(post, client_of(Agent())), clock, lambda: NOW, lambda: "id")
         self.questions: list[Question] = []
         self.verdict: Verdict | Deferred[Verdict] = None
 
@@ -123,7 +124,9 @@ class AuthorizationCase(SynchronousTestCase):
         hub = Hub(limits=limits, server="signald/test")
         self.registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
         self.tokens = TokenVerifier(self.settings)
-        webhook = webhook or Webhook(Settings(), client_of(Agent()), self.clock, lambda: self.now, lambda: "id")
+        webhook = webhook or Webhook(
+            Settings(), partial(post, client_of(Agent())), self.clock, lambda: self.now, lambda: "id"
+        )
         chain = make_chain(self.registry, self.tokens, webhook, maybeDeferred, lambda: self.now)
         return Switchboard(hub, self.registry, chain, self.clock)
 

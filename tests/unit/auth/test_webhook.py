@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
@@ -30,7 +31,7 @@ from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId, Traits, UserId
 from signald.core.session_settings import Settings as SessionSettings
 from signald.core.webhook_messages import Question, Verdict, make_question, read_answer
-from signald.net.http_client import client_of
+from signald.net.http_client import client_of, post
 from tests.support.access import NOW, Agent
 
 SECRET = b"the service and signald know this text"
@@ -77,7 +78,7 @@ class WebhookCase(SynchronousTestCase):
 
     def make_webhook(self, settings: Settings) -> Webhook:
         """Create a webhook with these settings."""
-        return Webhook(settings, client_of(self.agent), self.clock, lambda: NOW + 0.5, lambda: "msg")
+        return Webhook(settings, partial(post, client_of(self.agent)), self.clock, lambda: NOW + 0.5, lambda: "msg")
 
     def answer(self, body: object, code: int = 200) -> None:
         """Respond to the oldest pending request."""

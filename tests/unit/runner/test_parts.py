@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.runner.parts import Part, make_parts, next_part
+from tests.runner.parts import Part, Setting, make_parts, next_part, trial_command
 from tests.runner.suites import Selection, Suite
 
 E2E = Suite("e2e", limit=1, parts=2)
@@ -36,6 +39,23 @@ class MakePartsTests(SynchronousTestCase):
         self.assertEqual(self.names(E2E, 1), ["e2e"])
         self.assertEqual(self.names(PEER, 2), ["peer"])
         self.assertEqual(self.names(E2E, 2, whole=False), ["e2e"])
+
+    def test_soaks_are_not_measured(self) -> None:
+        """A suite's soaks are one part of a whole run, whose coverage does not count."""
+        suite = Suite("unit", limit=1, parts=1, soaks=(self.modules[0], self.modules[5]))
+        parts = make_parts([Selection(suite, self.modules, whole=True)], 2, {})
+        self.assertEqual([part.name for part in parts], ["unit 1/2", "unit 2/2", "unit soaks"])
+        self.assertEqual([part.measured for part in parts], [True, True, False])
+        self.assertEqual(parts[2].names, (self.modules[0], self.modules[5]))
+        self.assertEqual(sorted(name for part in parts for name in part.names), list(self.modules))
+        self.assertEqual(len(make_parts([Selection(suite, self.modules[:1], whole=False)], 2, {})), 1)
+
+    def test_coverage_of_a_part(self) -> None:
+        """Coverage is measured in the parts of a measured suite, except in its soaks."""
+        setting = Setting(Path("/root"), Path("/scratch"), measured=frozenset({"unit"}))
+        measured, soak = part(UNIT, 1), replace(part(UNIT, 1), measured=False)
+        self.assertIn("coverage", trial_command(measured, setting, Path("/record")))
+        self.assertNotIn("coverage", trial_command(soak, setting, Path("/record")))
 
 
 class NextPartTests(SynchronousTestCase):
