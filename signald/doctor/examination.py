@@ -63,7 +63,7 @@ async def examine(target: DoctorTarget, reactor: Any, in_thread: Callable[..., D
     """Run all checks and return their findings in the order of the checks, regardless of how long each check took."""
     process = listening_process(target.config.port) if target.config.port else None
     running = [
-        Deferred.fromCoroutine(check).addTimeout(seconds, reactor).addErrback(_broken, topic)
+        Deferred.fromCoroutine(check).addTimeout(seconds, reactor).addErrback(_judge_failure, topic)
         for topic, seconds, check in _checks(target, reactor, in_thread, process)
     ]
     return [finding for findings in await gatherResults(running) for finding in findings]
@@ -88,20 +88,28 @@ def _checks(
     yield "certificate", seconds, _check_certificate(target)
     visit = _visit(target)
     if visit is None:
-        yield "public", seconds, _told(skipped("public", "The page: no --url was given, and nothing answers here."))
+        yield (
+            "public",
+            seconds,
+            _without_check(skipped("public", "The page: no --url was given, and nothing answers here.")),
+        )
     else:
         yield "public", seconds, check_public(reactor, visit)
         if target.slow:
             limits = config.limits
             yield "proxy", seconds + 2 * limits.ping_seconds + limits.pong_seconds, check_idle(reactor, visit)
         elif visit.is_public:
-            yield "proxy", seconds, _told(skipped("proxy", "Its idle timeout: --slow measures it."))
+            yield "proxy", seconds, _without_check(skipped("proxy", "Its idle timeout: --slow measures it."))
     for server in given_targets(config.ice):
         yield "ice", seconds, check_ice(reactor, server, target.store, target.now, in_thread, minted=False)
     try:
         minted = minted_targets(config.ice, target.now)
     except ConfigError as error:
-        yield "ice", seconds, _told(failure("ice", str(error), "signald does not start with it: correct the file."))
+        yield (
+            "ice",
+            seconds,
+            _without_check(failure("ice", str(error), "signald does not start with it: correct the file.")),
+        )
         return
     for server in minted:
         yield "ice", seconds, check_ice(reactor, server, target.store, target.now, in_thread, minted=True)
@@ -161,12 +169,12 @@ async def _check_certificate(target: DoctorTarget) -> list[Finding]:
     return check_certificate_files(target.config, host, target.store, target.now)
 
 
-async def _told(*findings: Finding) -> list[Finding]:
+async def _without_check(*findings: Finding) -> list[Finding]:
     """Return findings that need no check."""
     return list(findings)
 
 
-def _broken(reason: Failure, topic: str) -> list[Finding]:
+def _judge_failure(reason: Failure, topic: str) -> list[Finding]:
     """Turn the timeout or the exception of one check into a finding, so that the other checks are still reported."""
     if reason.check(TimeoutError):
         return [failure(topic, "The check did not end in time.", "Run the doctor again, with a higher --seconds.")]

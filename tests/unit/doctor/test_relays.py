@@ -56,7 +56,7 @@ class TransportTests(SynchronousTestCase):
         self.assertEqual(len(set(wire.sent)), 1)
         for _ in range(8):
             protocol.datagramReceived(encode(server.respond(wire.sent[-1])), ("192.0.2.1", 3478))
-        self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.RELAYED))
+        self.assertEqual(self.successResultOf(protocol.runner.ended), Outcome(Result.RELAYED))
         sent = len(wire.sent)
         clock.pump([0.5] * 4)
         self.assertEqual(len(wire.sent), sent)
@@ -74,7 +74,7 @@ class TransportTests(SynchronousTestCase):
             protocol.transport = RecordingTransport()
             protocol.startProtocol()
             happens(protocol)
-            self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(result))
+            self.assertEqual(self.successResultOf(protocol.runner.ended), Outcome(result))
 
     def test_stream(self) -> None:
         """Responses over TCP are reassembled, even if each byte arrives separately."""
@@ -87,21 +87,21 @@ class TransportTests(SynchronousTestCase):
             wire.clear()
             for byte in encode(server.respond(request)):
                 protocol.dataReceived(bytes((byte,)))
-        self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.RELAYED))
+        self.assertEqual(self.successResultOf(protocol.runner.ended), Outcome(Result.RELAYED))
 
     def test_stream_of_something_else(self) -> None:
         """A TCP server of another protocol is detected from its first bytes."""
         protocol = Stream(Dialogue(None, transactions().__next__))
         protocol.makeConnection(StringTransport())
         protocol.dataReceived(b"HTTP/1.1 400 Bad Request\r\n")
-        self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.NONSENSE))
+        self.assertEqual(self.successResultOf(protocol.runner.ended), Outcome(Result.NONSENSE))
 
     def test_closed_stream(self) -> None:
         """A TCP connection that is closed without a response ends the dialogue as closed."""
         protocol = Stream(Dialogue(None, transactions().__next__))
         protocol.makeConnection(StringTransport())
         protocol.connectionLost()
-        self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.CLOSED))
+        self.assertEqual(self.successResultOf(protocol.runner.ended), Outcome(Result.CLOSED))
 
 
 class TurnProtocol(Protocol):
