@@ -654,6 +654,15 @@ class LifetimeTests(SynchronousTestCase):
         world.tick(1.0)
         self.assertEqual(host.receive(), [Ended(opened.session, EndReason.IDLE)])
 
+    def test_a_tick_does_not_rebuild_the_heap_of_live_deadlines(self) -> None:
+        """The heap is only rebuilt when obsolete deadlines outnumber live peers, users and sessions."""
+        world = World()
+        for _ in range(100):
+            world.pair()
+        heap = world.hub.deadlines.heap
+        world.tick(0.1)
+        self.assertIs(world.hub.deadlines.heap, heap)
+
     def test_no_state_stays_when_all_have_gone(self) -> None:
         """After three hundred short sessions only a bounded heap of deadlines is left."""
         world = World()
