@@ -663,6 +663,23 @@ class LifetimeTests(SynchronousTestCase):
         world.tick(0.1)
         self.assertIs(world.hub.deadlines.heap, heap)
 
+    def test_rebuilding_the_heap_keeps_live_deadlines(self) -> None:
+        """A hello still times out, and a grace period still ends, after obsolete deadlines have been removed."""
+        world = World(Limits(hello_seconds=10.0, grace_seconds=30.0))
+        client, greeting = Client(world), world.connect()
+        client.lose()
+        for _ in range(300):
+            host, _, guest, _, _ = world.pair()
+            world.disconnect(guest)
+            world.disconnect(host)
+            world.tick(0.01)
+        self.assertLess(len(world.hub.deadlines.heap), 80)
+        world.tick(10.0)
+        self.assertEqual(world.closed, {greeting: ErrorCode.HELLO_TIMEOUT})
+        self.assertIn(client.user, world.hub.users)
+        world.tick(20.0)
+        self.assertNotIn(client.user, world.hub.users)
+
     def test_no_state_stays_when_all_have_gone(self) -> None:
         """After three hundred short sessions only a bounded heap of deadlines is left."""
         world = World()
