@@ -32,7 +32,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: install ## set up and start signald in the foreground (ARGS="--port 9001")
-	@requirements/foreground.py $(BIN)/signald $(ARGS)
+	@requirements/own_process_group.py $(BIN)/signald $(ARGS)
 
 # The sums are the last line whatever fails, the set-up included.
 test: ## set up and run all tests and checks (TESTS="unit tests.unit.core.test_hub" for some)

@@ -65,7 +65,7 @@ class Client:
         line: the client's signaling connection.
         session: the session that it shares with its partner.
         sent: the number of messages that it sent to its partner.
-        heard: the numbers of the messages that it received from its partner.
+        received: the numbers of the messages that it received from its partner.
         survivals: the results of its resumes.
         faults: descriptions of unexpected events.
         resumed: the time of its resume, in monotonic seconds.
@@ -76,7 +76,7 @@ class Client:
     line: Line = field(init=False)
     session: str = ""
     sent: int = 0
-    heard: list[int] = field(factory=list)
+    received: list[int] = field(factory=list)
     survivals: list[str] = field(factory=list)
     faults: list[str] = field(factory=list)
     resumed: float = 0.0
@@ -88,7 +88,7 @@ class Client:
             self.session = event.session
             self.ready.set()
         elif isinstance(event, messages.ForwardedMessage):
-            self.heard.append(int(event.content))
+            self.received.append(int(event.content))
         elif isinstance(event, Resumed):
             self.survivals.append(event.survival)
             self.resumed = time.monotonic()
@@ -136,7 +136,7 @@ async def storm(server: Server, count: int, tls: bool, reactor: Any) -> bool:
     resumed = server.cost()
     for task in talking:
         task.cancel()
-    await until(lambda: all(a.sent == len(b.heard) for pair in pairs for a, b in (pair, pair[::-1])), "", clients)
+    await until(lambda: all(a.sent == len(b.received) for pair in pairs for a, b in (pair, pair[::-1])), "", clients)
     whole = report(clients, pairs, cutting, cut, connecting, (before, connected, at_cut, resumed))
     await asyncio.gather(*(client.line.close() for client in clients))
     return whole
@@ -170,9 +170,9 @@ def report(
     """Print the figures; return whether no fault occurred."""
     before, connected, at_cut, resumed = costs
     ways = [way for pair in pairs for way in (pair, pair[::-1])]
-    lost = sum(len(set(range(1, a.sent + 1)) - set(b.heard)) for a, b in ways)
-    twice = sum(len(b.heard) - len(set(b.heard)) for _, b in ways)
-    disorder = sum(b.heard != sorted(b.heard) for _, b in ways)
+    lost = sum(len(set(range(1, a.sent + 1)) - set(b.received)) for a, b in ways)
+    twice = sum(len(b.received) - len(set(b.received)) for _, b in ways)
+    disorder = sum(b.received != sorted(b.received) for _, b in ways)
     others = [client for client in clients if client.survivals != ["everything"]]
     faults = [fault for client in clients for fault in client.faults]
     times = sorted(client.resumed - cut for client in clients if client.resumed)

@@ -13,10 +13,10 @@ from signald.auth.webhook import Webhook
 from signald.core.decisions import Identify, JoinSession, OpenSession, Operation, Outcome, Refused
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.grant import Grant
-from signald.core.questions import Verdict, make_question
 from signald.core.registry import MemoryRegistry
 from signald.core.token_need import TokenNeed
 from signald.core.token_permissions import apply_grant, permission_error
+from signald.core.webhook_messages import Verdict, make_question
 
 __all__ = ["Decider", "TokenLink", "WebhookLink"]
 

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from signald.auth.webhook_rules import WebhookRules
 from signald.config.settings import Webhook as Settings
 from signald.core.errors import ErrorCode
-from signald.core.questions import Question, Verdict, read_answer
+from signald.core.webhook_messages import Question, Verdict, read_answer
 
 __all__ = ["Webhook"]
 

@@ -59,22 +59,22 @@ class DoctorTarget:
     seconds: float = 30.0
 
 
-async def examine(patient: DoctorTarget, reactor: Any, in_thread: Callable[..., Deferred[Any]]) -> list[Finding]:
+async def examine(target: DoctorTarget, reactor: Any, in_thread: Callable[..., Deferred[Any]]) -> list[Finding]:
     """Run all checks and return their findings in the order of the checks, regardless of how long each check took."""
-    process = listening_process(patient.config.port) if patient.config.port else None
+    process = listening_process(target.config.port) if target.config.port else None
     running = [
-        Deferred.fromCoroutine(check).addTimeout(seconds, reactor).addErrback(_broken, topic)
-        for topic, seconds, check in _checks(patient, reactor, in_thread, process)
+        Deferred.fromCoroutine(check).addTimeout(seconds, reactor).addErrback(_judge_failure, topic)
+        for topic, seconds, check in _checks(target, reactor, in_thread, process)
     ]
     return [finding for findings in await gatherResults(running) for finding in findings]
 
 
 def _checks(
-    patient: DoctorTarget, reactor: Any, in_thread: Callable[..., Deferred[Any]], process: Process | None
+    target: DoctorTarget, reactor: Any, in_thread: Callable[..., Deferred[Any]], process: Process | None
 ) -> Iterator[tuple[str, float, Check]]:
     """Yield every check with its topic and its timeout, in the order of the report."""
-    config, seconds = patient.config, patient.seconds
-    yield "files", seconds, _check_files(patient, process)
+    config, seconds = target.config, target.seconds
+    yield "files", seconds, _check_files(target, process)
     yield "descriptors", seconds, _check_descriptors(config, process)
     for setting, interface, port, tls in _ports(config):
         held = process if port == config.port else listening_process(port)
@@ -85,26 +85,34 @@ def _checks(
             check_port(reactor, setting, interface, port, tls=tls, process=held, answers=answers),
         )
     yield "clock", seconds, _check_clock()
-    yield "certificate", seconds, _check_certificate(patient)
-    visit = _visit(patient)
+    yield "certificate", seconds, _check_certificate(target)
+    visit = _visit(target)
     if visit is None:
-        yield "public", seconds, _told(skipped("public", "The page: no --url was given, and nothing answers here."))
+        yield (
+            "public",
+            seconds,
+            _without_check(skipped("public", "The page: no --url was given, and nothing answers here.")),
+        )
     else:
         yield "public", seconds, check_public(reactor, visit)
-        if patient.slow:
+        if target.slow:
             limits = config.limits
             yield "proxy", seconds + 2 * limits.ping_seconds + limits.pong_seconds, check_idle(reactor, visit)
         elif visit.is_public:
-            yield "proxy", seconds, _told(skipped("proxy", "Its idle timeout: --slow measures it."))
+            yield "proxy", seconds, _without_check(skipped("proxy", "Its idle timeout: --slow measures it."))
     for server in given_targets(config.ice):
-        yield "ice", seconds, check_ice(reactor, server, patient.store, patient.now, in_thread, minted=False)
+        yield "ice", seconds, check_ice(reactor, server, target.store, target.now, in_thread, minted=False)
     try:
-        minted = minted_targets(config.ice, patient.now)
+        minted = minted_targets(config.ice, target.now)
     except ConfigError as error:
-        yield "ice", seconds, _told(failure("ice", str(error), "signald does not start with it: correct the file."))
+        yield (
+            "ice",
+            seconds,
+            _without_check(failure("ice", str(error), "signald does not start with it: correct the file.")),
+        )
         return
     for server in minted:
-        yield "ice", seconds, check_ice(reactor, server, patient.store, patient.now, in_thread, minted=True)
+        yield "ice", seconds, check_ice(reactor, server, target.store, target.now, in_thread, minted=True)
 
 
 def _ports(config: Config) -> Iterator[tuple[str, str | None, int, bool]]:
@@ -116,18 +124,18 @@ def _ports(config: Config) -> Iterator[tuple[str, str | None, int, bool]]:
         yield "operations.port", config.operations.interface, config.operations.port, False
 
 
-def _visit(patient: DoctorTarget) -> Visit | None:
+def _visit(target: DoctorTarget) -> Visit | None:
     """Return where to look for the page: at its public address, or else at this machine's port if a process listens.
 
     The result is None if neither exists, or if signald would expect a PROXY header from this machine.
     """
-    config = patient.config
-    if patient.url is not None:
-        return Visit(patient.url, True, config, patient.store, patient.now)
+    config = target.config
+    if target.url is not None:
+        return Visit(target.url, True, config, target.store, target.now)
     if not config.port or _expects_header(config) or port_problem(config.interface, config.port) is None:
         return None
     host = "localhost" if config.interface is None else local_host(config.interface)
-    return Visit(PublicUrl(Target(host, config.port, config.tls)), False, config, patient.store, patient.now)
+    return Visit(PublicUrl(Target(host, config.port, config.tls)), False, config, target.store, target.now)
 
 
 def _expects_header(config: Config) -> bool:
@@ -135,12 +143,12 @@ def _expects_header(config: Config) -> bool:
     return config.proxy_protocol and is_trusted(local_host(config.interface), config.trusted_proxies)
 
 
-async def _check_files(patient: DoctorTarget, process: Process | None) -> list[Finding]:
-    config = patient.config
+async def _check_files(target: DoctorTarget, process: Process | None) -> list[Finding]:
+    config = target.config
     holds_secrets = any(server.credential is not None for server in config.ice.servers)
     return [
         *check_data_directory(config.data_dir, None if process is None else process.owner),
-        *check_secret_files(secret_files(config), patient.file if holds_secrets else None),
+        *check_secret_files(secret_files(config), target.file if holds_secrets else None),
     ]
 
 
@@ -156,17 +164,17 @@ async def _check_clock() -> list[Finding]:
     return [judge_clock(kernel_synchronised())]
 
 
-async def _check_certificate(patient: DoctorTarget) -> list[Finding]:
-    host = None if patient.url is None else patient.url.target.host
-    return check_certificate_files(patient.config, host, patient.store, patient.now)
+async def _check_certificate(target: DoctorTarget) -> list[Finding]:
+    host = None if target.url is None else target.url.target.host
+    return check_certificate_files(target.config, host, target.store, target.now)
 
 
-async def _told(*findings: Finding) -> list[Finding]:
+async def _without_check(*findings: Finding) -> list[Finding]:
     """Return findings that need no check."""
     return list(findings)
 
 
-def _broken(reason: Failure, topic: str) -> list[Finding]:
+def _judge_failure(reason: Failure, topic: str) -> list[Finding]:
     """Turn the timeout or the exception of one check into a finding, so that the other checks are still reported."""
     if reason.check(TimeoutError):
         return [failure(topic, "The check did not end in time.", "Run the doctor again, with a higher --seconds.")]

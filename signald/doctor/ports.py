@@ -9,8 +9,8 @@ from typing import Any
 
 from attrs import frozen
 
-from signald.doctor.exchange import UnreachableError, exchange
 from signald.doctor.findings import Finding, failure, ok, skipped
+from signald.doctor.http_exchange import UnreachableError, exchange
 from signald.doctor.processes import Process
 from signald.doctor.targets import Target
 from signald.server.listening import BACKLOG

@@ -12,9 +12,9 @@ from signald.auth.host_secret import FILE_NAME, SECRET_BYTES
 from signald.config.settings import Config
 from signald.doctor.chain import judge_chain
 from signald.doctor.clock import judge_date
-from signald.doctor.exchange import Answer, UnreachableError, exchange
 from signald.doctor.findings import Finding, Mark, failure, skipped
 from signald.doctor.handshakes import handshake, judge_handshake, judge_seen
+from signald.doctor.http_exchange import Answer, UnreachableError, exchange
 from signald.doctor.session import hold_session, judge_idle, judge_session
 from signald.doctor.targets import PublicUrl
 from signald.server.reflection import ANSWER, proof, read_seen

@@ -19,8 +19,8 @@ from zope.interface import implementer
 
 from signald.doctor.allocation import Dialogue, Outcome, Result
 from signald.doctor.chain import judge_chain
-from signald.doctor.exchange import UnreachableError, client_endpoint, shown_chain, unreachable
 from signald.doctor.findings import Finding
+from signald.doctor.http_exchange import UnreachableError, client_endpoint, shown_chain, unreachable
 from signald.doctor.ice_targets import ANSWER_SECONDS, TOPIC, IceTarget, judge_ice, unreachable_server
 from signald.doctor.stun import decode, whole_bytes
 from signald.doctor.targets import is_address
@@ -31,7 +31,7 @@ RESEND_SECONDS = 0.5
 """The retransmission interval of a request over UDP (RFC 8489 §6.2.1 requires an RTO of at least 500 ms)."""
 
 
-class _Asking:
+class _DialogueRunner:
     """Runs a STUN or TURN dialogue over a transport.
 
     Attributes:
@@ -44,7 +44,7 @@ class _Asking:
         self._send = send
         self.ended: Deferred[Outcome] = Deferred()
 
-    def ask(self) -> None:
+    def send_request(self) -> None:
         """Send the current request, unless the dialogue has ended."""
         if not self.ended.called:
             self._send(self._dialogue.request)
@@ -61,7 +61,7 @@ class _Asking:
         if outcome is not None:
             self.ended.callback(outcome)
         elif self._dialogue.request != before:
-            self.ask()
+            self.send_request()
 
     def lost(self) -> None:
         """End the dialogue, because the transport is closed."""
@@ -76,8 +76,8 @@ class Datagrams(DatagramProtocol):
 
     def __init__(self, dialogue: Dialogue, address: tuple[str, int], clock: Any) -> None:
         self._address = address
-        self.asking = _Asking(dialogue, self._write)
-        self._again = LoopingCall(self.asking.ask)
+        self.runner = _DialogueRunner(dialogue, self._write)
+        self._again = LoopingCall(self.runner.send_request)
         self._again.clock = clock
 
     def startProtocol(self) -> None:
@@ -93,15 +93,15 @@ class Datagrams(DatagramProtocol):
         """
         if self._again.running:
             self._again.stop()
-        self.asking.lost()
+        self.runner.lost()
 
     def datagramReceived(self, data: bytes, addr: Any) -> None:
         """Handle a STUN or TURN response."""
-        self.asking.received(data)
+        self.runner.received(data)
 
     def connectionRefused(self) -> None:
         """End the dialogue after an ICMP "port unreachable" message: no server listens on the port."""
-        self.asking.lost()
+        self.runner.lost()
 
     def _write(self, data: bytes) -> None:
         self.transport.write(data)
@@ -119,13 +119,13 @@ class Stream(Protocol):
     transport: Any
 
     def __init__(self, dialogue: Dialogue) -> None:
-        self.asking = _Asking(dialogue, lambda data: self.transport.write(data))
+        self.runner = _DialogueRunner(dialogue, lambda data: self.transport.write(data))
         self.chain: tuple[x509.Certificate, ...] = ()
         self._data = b""
 
     def connectionMade(self) -> None:
         """Send the first request."""
-        self.asking.ask()
+        self.runner.send_request()
 
     def handshakeCompleted(self) -> None:
         """Store the certificates of the server when the TLS handshake is complete."""
@@ -138,16 +138,16 @@ class Stream(Protocol):
             try:
                 length = whole_bytes(self._data)
             except ValueError:
-                self.asking.received(b"")
+                self.runner.received(b"")
                 return
             if length is None or len(self._data) < length:
                 return
             message, self._data = self._data[:length], self._data[length:]
-            self.asking.received(message)
+            self.runner.received(message)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End the dialogue."""
-        self.asking.lost()
+        self.runner.lost()
 
 
 async def check_ice(
@@ -174,9 +174,9 @@ async def check_ice(
     chain: Sequence[x509.Certificate] = ()
     try:
         if server.stream:
-            outcome, chain = await _ask_stream(reactor, server, dialogue)
+            outcome, chain = await _run_over_stream(reactor, server, dialogue)
         else:
-            outcome = await _ask_datagrams(reactor, server, dialogue, in_thread)
+            outcome = await _run_over_datagrams(reactor, server, dialogue, in_thread)
     except UnreachableError as error:
         return [unreachable_server(server, str(error))]
     findings = [judge_ice(server, outcome, minted=minted)]
@@ -185,7 +185,7 @@ async def check_ice(
     return findings
 
 
-async def _ask_stream(
+async def _run_over_stream(
     reactor: Any, server: IceTarget, dialogue: Dialogue
 ) -> tuple[Outcome, Sequence[x509.Certificate]]:
     protocol = Stream(dialogue)
@@ -194,12 +194,12 @@ async def _ask_stream(
     except (OSError, ConnectError) as error:
         raise UnreachableError(unreachable(error)) from None
     try:
-        return await protocol.asking.ended.addTimeout(ANSWER_SECONDS, reactor, _silence), protocol.chain
+        return await protocol.runner.ended.addTimeout(ANSWER_SECONDS, reactor, _silence), protocol.chain
     finally:
         protocol.transport.abortConnection()
 
 
-async def _ask_datagrams(
+async def _run_over_datagrams(
     reactor: Any, server: IceTarget, dialogue: Dialogue, in_thread: Callable[..., Deferred[Any]]
 ) -> Outcome:
     host = server.target.host
@@ -215,7 +215,7 @@ async def _ask_datagrams(
     except OSError:
         raise UnreachableError("there is no way to it") from None
     try:
-        return await protocol.asking.ended.addTimeout(ANSWER_SECONDS, reactor, _silence)
+        return await protocol.runner.ended.addTimeout(ANSWER_SECONDS, reactor, _silence)
     finally:
         port.stopListening()
 

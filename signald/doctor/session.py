@@ -14,9 +14,9 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from signald import __version__
-from signald.doctor.exchange import UnreachableError, client_endpoint, unreachable
 from signald.doctor.findings import Finding, failure, ok
 from signald.doctor.handshakes import SUBPROTOCOL
+from signald.doctor.http_exchange import UnreachableError, client_endpoint, unreachable
 from signald.doctor.targets import PublicUrl
 from signald.server.autobahn_options import Silence
 

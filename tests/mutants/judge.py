@@ -101,7 +101,7 @@ class Fork:
     Attributes:
         process: its id, which is also that of its group.
         directory: where its tests run; the name of the test that failed stands there.
-        deadline: the time by which it has to have ended.
+        deadline: the time by which it has to have ended, unless it still computes.
 
     """
 
@@ -111,9 +111,13 @@ class Fork:
     started: float = field(default_factory=time.monotonic)
 
     def ended(self) -> str | None:
-        """Return what killed the mutant, nothing if it survived, or None while its tests run."""
+        """Return what killed the mutant, nothing if it survived, or None while its tests run.
+
+        The deadline ends a fork that waits for something. A fork that computes is left to its limit of processor time,
+        because on a busy machine it may get little of that before the deadline.
+        """
         process, status = os.waitpid(self.process, os.WNOHANG)
-        if not process and time.monotonic() < self.deadline:
+        if not process and (time.monotonic() < self.deadline or self._is_computing()):
             return None
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process, signal.SIGKILL)
@@ -124,6 +128,12 @@ class Fork:
             return f"signal {os.WTERMSIG(status)}"
         name = self.directory / "failed"
         return name.read_text() if os.WEXITSTATUS(status) and name.exists() else "a crash" * bool(status)
+
+    def _is_computing(self) -> bool:
+        """Return whether the process runs or waits for a processor (state R, proc(5))."""
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()[0] == "R"
+        return False
 
 
 def start(finder: MutantFinder | None, modules: Sequence[str], directory: Path, seconds: float) -> Fork:

@@ -39,10 +39,6 @@ FULL = 100.0
 #: The least floor of every other package, in percent.
 LEAST = 95.0
 
-#: The packages whose recorded floor is still below the least one. What runs the daemon in the foreground, and what
-#: opens sockets for the doctor, is tested in separate processes, in which coverage is not measured.
-BELOW_LEAST = ("signald", "signald/doctor")
-
 #: The module through which the page's browser edge reaches JavaScript. It exists in MicroPython on WebAssembly alone,
 #: so that CPython can import nothing that imports it. The end-to-end tests run these files in real browsers.
 BROWSER = "jsffi"
@@ -102,8 +98,6 @@ def floor_of(name: str, recorded: Mapping[str, float]) -> float:
     """Return the percentage that a package has to have."""
     if any(name == complete or name.startswith(complete + "/") for complete in COMPLETE):
         return FULL
-    if name in BELOW_LEAST:
-        return recorded.get(name, LEAST)
     return max(LEAST, recorded.get(name, LEAST))
 
 

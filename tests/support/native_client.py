@@ -61,7 +61,7 @@ class NativeClient:
 
     def greet(self, **keys: Any) -> Body:
         """Send `hello`, and return the welcome."""
-        self.welcome = self.ask("hello", version=1, **keys)
+        self.welcome = self.request("hello", version=1, **keys)
         return self.welcome
 
     @property
@@ -71,12 +71,12 @@ class NativeClient:
         user: str = self.welcome["user"]
         return user
 
-    def say(self, type: str, **keys: Any) -> None:
+    def send(self, type: str, **keys: Any) -> None:
         """Send a message; an underscore in a key stands for a hyphen."""
         body = {"type": type, **{key.replace("_", "-"): value for key, value in keys.items()}}
         self.socket.send(json.dumps(body))
 
-    def hear(self) -> Body:
+    def receive(self) -> Body:
         """Return the next message; pings from the server are answered meanwhile.
 
         Raises:
@@ -96,29 +96,29 @@ class NativeClient:
             if time.monotonic() > deadline:
                 raise websocket.WebSocketTimeoutException("only pings arrived")
 
-    def hear_until(self, wanted: Callable[[Body], bool]) -> Body:
+    def receive_until(self, wanted: Callable[[Body], bool]) -> Body:
         """Return the first message that fulfils a condition; drop the messages before it."""
         deadline = time.monotonic() + RECEIVE_SECONDS
         while True:
-            body = self.hear()
+            body = self.receive()
             if wanted(body):
                 return body
             if time.monotonic() > deadline:
                 raise AssertionError(f"not received within {RECEIVE_SECONDS:g} s; last message: {body['type']}")
 
-    def hear_type(self, *types: str) -> Body:
+    def receive_type(self, *types: str) -> Body:
         """Return the next message of one of these types; drop the messages before it."""
-        return self.hear_until(lambda body: body["type"] in types)
+        return self.receive_until(lambda body: body["type"] in types)
 
-    def ask(self, type: str, **keys: Any) -> Body:
+    def request(self, type: str, **keys: Any) -> Body:
         """Send a request, and return its reply or error."""
-        self.say(type, id="asked", **keys)
-        return self.hear_until(lambda body: body.get("id") == "asked")
+        self.send(type, id="request", **keys)
+        return self.receive_until(lambda body: body.get("id") == "request")
 
     def round_trip(self) -> float:
         """Send a `ping`, and return the seconds until its `pong`."""
         started_at = time.monotonic()
-        self.ask("ping")
+        self.request("ping")
         return time.monotonic() - started_at
 
     def close(self) -> None:

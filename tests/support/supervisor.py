@@ -32,7 +32,7 @@ class Supervisor:
         data: the data directory.
         sockets: those that it holds, by name.
         programs: the daemons, the one that runs last.
-        told: every notification, in order.
+        notifications: every notification, in order.
         around: a command that runs another one in its own place; may be changed before a start.
 
     """
@@ -65,11 +65,11 @@ class Supervisor:
         self._descriptors = descriptors
         self.sockets = {name: socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) for name in names}
         self.programs: list[Program] = []
-        self.told: list[str] = []
+        self.notifications: list[str] = []
         # Not in the test's directory, whose path may be too long for an address.
         self._folder = tempfile.TemporaryDirectory(prefix="signald-notify-")
-        self._ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._ear.bind(self.notify_path)
+        self._receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._receiver.bind(self.notify_path)
         self._listening = threading.Thread(target=self._listen, daemon=True)
         self._listening.start()
 
@@ -141,8 +141,8 @@ class Supervisor:
         return stopped - begun, time.monotonic() - stopped
 
     def count(self, line: str) -> int:
-        """How often something was told."""
-        return sum(line in told.splitlines() for told in list(self.told))
+        """Return how many notifications contain a line."""
+        return sum(line in notification.splitlines() for notification in list(self.notifications))
 
     def close(self) -> None:
         """End the daemon that runs, and close everything."""
@@ -154,9 +154,9 @@ class Supervisor:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
             end.sendto(b"", self.notify_path)
         self._listening.join(5)
-        self._ear.close()
+        self._receiver.close()
         self._folder.cleanup()
 
     def _listen(self) -> None:
-        while told := self._ear.recv(4096):
-            self.told.append(told.decode())
+        while notification := self._receiver.recv(4096):
+            self.notifications.append(notification.decode())

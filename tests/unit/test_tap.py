@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any, cast
 
 from twisted.application.service import IServiceMaker
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.auth.host_secret import FILE_NAME
 from signald.cli.options import Options
-from signald.config.settings import Config
+from signald.config.settings import Config, Webhook
 from signald.config.values import ConfigError
+from signald.lifecycle.service import Daemon
+from signald.server.proxy_protocol import ProxyProtocolFactory
 from signald.tap import hold_signals, make_daemon, makeService, stop
-from signald.tls.certificates import CertificateError
+from signald.tls.certificates import CertificateError, SuppliedCertificate
+from tests.support.certificates import write_pair
+from tests.support.connections import MemoryConnection
+from tests.support.endpoints import Endpoint
+from tests.support.reactors import ThreadlessReactor, install_reactor
 
 
 class PluginTests(SynchronousTestCase):
@@ -64,6 +75,59 @@ class WiringTests(SynchronousTestCase):
         config = Config(self.data, port=0, certificate=self.data / "no.pem", key=self.data / "no.key")
         self.assertRaises(CertificateError, make_daemon, config, MemoryReactorClock())
 
+    def test_supplied_certificate(self) -> None:
+        """A daemon with a certificate and a key in its configuration uses that certificate, without an authority."""
+        self.data.mkdir()
+        certificate, key = write_pair(self.data, time.time())
+        config = Config(self.data, port=0, interface="127.0.0.1", certificate=certificate, key=key)
+        daemon = make_daemon(config, MemoryReactorClock())
+        self.addCleanup(daemon.page.socket.close)
+        self.assertIsInstance(daemon.certificate, SuppliedCertificate)
+        self.assertFalse((self.data / "ca.pem").exists())
+
+    def test_webhook(self) -> None:
+        """With a webhook in the configuration, a client that opens a session causes a request to its server."""
+        self.data.mkdir()
+        secret = self.data / "secret"
+        secret.touch(mode=0o600)
+        secret.write_text("s" * 32)
+        webhook = Webhook(url="http://127.0.0.1:8700/", secret_file=secret)
+        config = Config(self.data, port=0, interface="127.0.0.1", tls=False, webhook=webhook)
+        reactor = MemoryReactorClock()
+        daemon = make_daemon(config, reactor)
+        self.addCleanup(daemon.page.socket.close)
+        connection = MemoryConnection(daemon._switchboard)
+        connection.say(type="hello", version=1)
+        self.assertEqual(reactor.tcpClients, [])
+        connection.say(type="open")
+        self.assertEqual([address[:2] for address in reactor.tcpClients], [("127.0.0.1", 8700)])
+
+    def test_proxy_protocol(self) -> None:
+        """With the setting `proxy_protocol`, the public ports expect a PROXY header."""
+        for proxy_protocol in (False, True):
+            config = Config(
+                self.data,
+                port=0,
+                interface="127.0.0.1",
+                tls=False,
+                proxy_protocol=proxy_protocol,
+                trusted_proxies=(ip_network("127.0.0.1"),),
+            )
+            daemon = make_daemon(config, MemoryReactorClock())
+            self.addCleanup(daemon.page.socket.close)
+            self.assertEqual(isinstance(daemon.page.factory, ProxyProtocolFactory), proxy_protocol)
+
+    def test_unusable_host_secret(self) -> None:
+        """A secret that can be neither read nor stored is replaced by one for this process, and a warning is logged."""
+        (self.data / FILE_NAME).mkdir(parents=True)
+        events: list[LogEvent] = []
+        observer = cast(ILogObserver, events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        daemon = make_daemon(Config(self.data, port=0, interface="127.0.0.1", tls=False), MemoryReactorClock())
+        self.addCleanup(daemon.page.socket.close)
+        self.assertEqual([event["event"] for event in events if "event" in event], ["host-secret-unusable"])
+
     def make_service(self) -> SystemExit:
         """Create a service whose certificate is missing, and return its SystemExit."""
         from twisted.internet import reactor
@@ -96,7 +160,7 @@ class WiringTests(SynchronousTestCase):
         reactor.run()
         self.assertTrue(both.isdisjoint(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
 
-    def test_to_stop_twice_is_to_stop(self) -> None:
+    def test_stop_while_stopping(self) -> None:
         """`stop` raises no exception if the reactor is already stopping, as after a signal."""
         calls = list[str]()
 
@@ -112,3 +176,85 @@ class WiringTests(SynchronousTestCase):
         """`makeService` exits with a sentence, because twistd shows a traceback for every other exception."""
         error = self.make_service()
         self.assertIn(f"signald: {Path.cwd() / 'no.pem'}", str(error.code))
+
+
+class MakeServiceTests(SynchronousTestCase):
+    """Tests of `makeService` with a reactor in memory in place of the reactor of the process."""
+
+    def setUp(self) -> None:
+        """Install the reactor, write a configuration file, and restore the signals at the end of the test."""
+        self.reactor = ThreadlessReactor()
+        install_reactor(self, self.reactor)
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP))
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        self.addCleanup(signal.pthread_sigmask, signal.SIG_SETMASK, mask)
+        self.directory = Path(self.mktemp()).absolute()
+        self.directory.mkdir()
+        self.file = self.directory / "signald.toml"
+        self.configure()
+
+    def configure(self, settings: str = "") -> None:
+        """Write the configuration file, with additional settings."""
+        self.file.write_text(f'port = 0\ninterface = "127.0.0.1"\ntls = false\n{settings}')
+
+    def make(self, **twistd: object) -> Daemon:
+        """Create the daemon; under twistd if there are options of twistd."""
+        options = Options()
+        options.parent = cast(Any, twistd or None)
+        options.parseOptions(["--config", str(self.file), "--data-dir", str(self.directory / "data")])
+        daemon = makeService(options)
+        self.addCleanup(daemon.page.socket.close)
+        return daemon
+
+    def upgrade(self, daemon: Daemon, origin: str) -> int:
+        """Send the opening handshake of a page of this origin, and return the status of the response."""
+        endpoint = Endpoint(daemon.page.factory)
+        status = endpoint.upgrade(origin=origin)
+        endpoint.disconnect()
+        return status
+
+    def hang_up(self) -> None:
+        """Call the handler of SIGHUP."""
+        handler = signal.getsignal(signal.SIGHUP)
+        assert callable(handler)
+        handler(signal.SIGHUP, None)
+
+    def test_reload(self) -> None:
+        """SIGHUP applies the changed configuration: a page of an origin that is now allowed may connect."""
+        daemon = self.make()
+        self.assertEqual(self.upgrade(daemon, "https://app.example"), 403)
+        self.configure('allow_origins = ["https://app.example"]\n')
+        self.hang_up()
+        self.assertEqual(self.upgrade(daemon, "https://app.example"), 101)
+        self.assertFalse(self.reactor.hasStopped)
+
+    def test_closed_terminal(self) -> None:
+        """SIGHUP stops a daemon whose terminal has been closed, and reloads one whose terminal is still open."""
+        terminals = [True]
+        self.patch(os, "isatty", lambda _descriptor: terminals[-1])
+        self.make()
+        self.hang_up()
+        self.assertFalse(self.reactor.hasStopped)
+        terminals.append(False)
+        self.hang_up()
+        self.assertTrue(self.reactor.hasStopped)
+
+    def test_log_of_twistd(self) -> None:
+        """Under twistd, the daemon writes its own log to twistd's file, and flushes it after the shutdown."""
+        path = self.directory / "twistd.log"
+        daemon = self.make(nodaemon=True, logfile=str(path))
+        log = daemon.twistd_log
+        self.assertIs(log, daemon.operations_service.log)
+        assert log is not None
+        log({"log_format": "a line", "event": "stopped", "log_time": 0.0, "log_namespace": "signald"})
+        self.reactor.fire_shutdown("after")
+        self.assertIn("a line", path.read_text())
+
+    def test_options_of_another_plugin_host(self) -> None:
+        """Under a program other than twistd, whose options have no `nodaemon`, the program keeps its own log."""
+        self.assertIsNone(self.make(reactor="poll").twistd_log)
+
+    def test_unwritable_log(self) -> None:
+        """If twistd's log cannot be opened, the process exits with one sentence."""
+        error = self.assertRaises(SystemExit, self.make, nodaemon=True, logfile=str(self.directory / "no" / "log"))
+        self.assertEqual(error.code, "signald: The log cannot be written: No such file or directory.")

@@ -66,7 +66,7 @@ class Line:
             OSError: the connection has ended.
 
         """
-        went = self.link.reads and self._hear()
+        went = self.link.reads and self._receive()
         if went and self.link.number % 2 and ending(self.head, bytes(self.link.received)) != CUT_OFF:
             # Odd-numbered connections reconnect once the server has refused them; the others continue to send.
             raise ConnectionResetError
@@ -80,7 +80,7 @@ class Line:
                 went = True
         return went
 
-    def _hear(self) -> bool:
+    def _receive(self) -> bool:
         try:
             piece = self.socket.recv(65536)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -96,7 +96,7 @@ class Line:
         """Close the connection; return how the server had ended it."""
         if self.link.reads:
             with contextlib.suppress(OSError):
-                while self._hear():
+                while self._receive():
                     pass
         self.socket.close()
         return ending(self.head, bytes(self.link.received))

@@ -73,7 +73,7 @@ class HttpTests(AttackTestCase):
         """The transport."""
         return "https" if self.tls else "http"
 
-    def told(self, requests: Iterable[bytes]) -> Counter[str]:
+    def count_responses(self, requests: Iterable[bytes]) -> Counter[str]:
         """Send each on a connection of its own; the answers, counted. None of them is a file or an exception."""
         victim = target(self.tls)
         found = Counter[str]()
@@ -94,7 +94,7 @@ class HttpTests(AttackTestCase):
 
     def test_paths(self) -> None:
         """There is an allow-list of files: everything else is 404, or no request at all; nothing redirects."""
-        found = self.told(request(path, {**HOST, "Connection": "close"}) for path in PATHS)
+        found = self.count_responses(request(path, {**HOST, "Connection": "close"}) for path in PATHS)
         # Of the page's own path the query is not looked at.
         self.assertEqual(found.pop("200"), 1)
         self.assertLessEqual(set(found), {"404 not-found", "400 bad-request"})
@@ -102,7 +102,7 @@ class HttpTests(AttackTestCase):
 
     def test_operators_pages(self) -> None:
         """Metrics, health and the admin page are not on this port."""
-        found = self.told(request(path, {**HOST, "Connection": "close"}) for path in OPERATORS)
+        found = self.count_responses(request(path, {**HOST, "Connection": "close"}) for path in OPERATORS)
         self.assertEqual(set(found), {"404 not-found"})
         self.row("metrics, health, admin from outside", f"{len(OPERATORS)} paths on the public port", found)
 

@@ -37,12 +37,12 @@ class LogTests(AttackTestCase):
                 exchange(victim, data, source="127.0.5.1", whole=False)
             client = NativeClient(victim.port, tls=False, socket=connection("127.0.5.2", victim))
             client.greet(agent=EVIL[:60], instance="canary")
-            session: str = client.ask("open", label=EVIL[:60], name=EVIL[:60], password="canary")["session"]
+            session: str = client.request("open", label=EVIL[:60], name=EVIL[:60], password="canary")["session"]
             about = {"session": session, "to": client.user, "negotiation": {"offerer": client.user, "n": 1}}
-            client.ask("offer", **about, sdp=EVIL)
-            client.ask("candidates", **about, candidates=[{"candidate": EVIL}])
-            client.say("message", session=session, content=EVIL)
-            client.ask("join", session="canarycana")
+            client.request("offer", **about, sdp=EVIL)
+            client.request("candidates", **about, candidates=[{"candidate": EVIL}])
+            client.send("message", session=session, content=EVIL)
+            client.request("join", session="canarycana")
             client.socket.send(EVIL)
             user = client.user
             client.close()

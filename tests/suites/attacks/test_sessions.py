@@ -34,7 +34,7 @@ class GuessTests(SessionCase):
 
     def codes(self, client: NativeClient, count: int, first: int = 0) -> list[str]:
         """Ask for so many sessions that do not exist; return the codes of the errors."""
-        return [client.ask("join", session=f"{first + number:010d}")["code"] for number in range(count)]
+        return [client.request("join", session=f"{first + number:010d}")["code"] for number in range(count)]
 
     def test_guesses(self) -> None:
         """After ten guesses in half an hour an address is refused with any identity; other addresses are not."""
@@ -132,13 +132,13 @@ class InjectionTests(SessionCase):
         for tls in (False, True):
             victim = target(tls)
             host, guest, stranger = (self.client(victim, f"127.0.6.{40 + tls}") for _ in range(3))
-            session: str = host.ask("open")["session"]
-            guest.ask("join", session=session)
-            host.hear_type("member-joined")
+            session: str = host.request("open")["session"]
+            guest.request("join", session=session)
+            host.receive_type("member-joined")
             codes = Counter[str]()
             for where in (session, "ZZZZZZZZZZ"):
                 for type, keys in self.everything(where, host.user):
-                    code = stranger.ask(type, **keys)["code"]
+                    code = stranger.request(type, **keys)["code"]
                     self.assertEqual(code, "not-a-member", type)
                     codes[code] += 1
             self.quiet(host, guest)
@@ -151,20 +151,20 @@ class InjectionTests(SessionCase):
         """A guest cannot send a host's requests, and its messages bear its own user id, whatever sender it claims."""
         victim = target(False)
         host, guest = (self.client(victim, "127.0.6.43") for _ in range(2))
-        session: str = host.ask("open")["session"]
-        guest.ask("join", session=session)
-        host.hear_type("member-joined")
+        session: str = host.request("open")["session"]
+        guest.request("join", session=session)
+        host.receive_type("member-joined")
         hosts = [pair for pair in self.everything(session, host.user) if pair[0] in
                  ("change", "admit", "refuse", "remove", "hand-over", "end")]  # fmt: skip
-        codes = Counter(guest.ask(type, **keys)["code"] for type, keys in hosts)
+        codes = Counter(guest.request(type, **keys)["code"] for type, keys in hosts)
         self.assertEqual(set(codes), {"wrong-role"})
         self.assertEqual(
-            guest.ask("message", session=session, content="x", **{"from": host.user})["code"], "bad-message"
+            guest.request("message", session=session, content="x", **{"from": host.user})["code"], "bad-message"
         )
-        self.assertEqual(guest.ask("message", session=session, content="x", to="0" * 26)["code"], "unknown-member")
+        self.assertEqual(guest.request("message", session=session, content="x", to="0" * 26)["code"], "unknown-member")
         self.quiet(host, guest)
-        guest.say("message", session=session, content="mine")
-        self.assertEqual(host.hear_type("message")["from"], guest.user)
+        guest.send("message", session=session, content="mine")
+        self.assertEqual(host.receive_type("message")["from"], guest.user)
         add_threat(
             "injection in the wrong role", "ws", "a host's requests by a guest; a sender of its own",
             f"{codes.total()} times wrong-role, bad-message; the sender is the socket",
@@ -182,14 +182,14 @@ class InjectionTests(SessionCase):
             victim = Target(False, "--turn-url", "turn:turn.example.org", "--ice-turn-secret-file", secret.name)
         host, stranger = (self.client(victim) for _ in range(2))
         self.assertNotIn("credential", str(stranger.welcome))
-        host.say("open", lobby=True)
-        servers = host.hear_type("ice-servers")
+        host.send("open", lobby=True)
+        servers = host.receive_type("ice-servers")
         self.assertIn("credential", str(servers))
-        session: str = host.hear_type("opened")["session"]
-        answers = [stranger.ask("join", session="ZZZZZZZZZZ"), stranger.ask("join", session=session)]
+        session: str = host.receive_type("opened")["session"]
+        answers = [stranger.request("join", session="ZZZZZZZZZZ"), stranger.request("join", session=session)]
         self.assertEqual(answers[1]["type"], "waiting")
-        stranger.say("ping")
-        self.assertEqual(stranger.hear()["type"], "pong")
+        stranger.send("ping")
+        self.assertEqual(stranger.receive()["type"], "pong")
         add_threat(
             "TURN credentials for strangers", "ws", "hello, a wrong id, a wait in the lobby",
             "none given; a member has them before its `opened`",
@@ -198,5 +198,5 @@ class InjectionTests(SessionCase):
     def quiet(self, *clients: NativeClient) -> None:
         """Assert that no client has an unread message: the next message is the reply to a new request."""
         for client in clients:
-            client.say("ping", id="quiet")
-            self.assertEqual(client.hear(), {"type": "pong", "id": "quiet"})
+            client.send("ping", id="quiet")
+            self.assertEqual(client.receive(), {"type": "pong", "id": "quiet"})

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import ViewportSize
+
 from tests.suites.e2e.chromium import ChromiumTab
-from tests.suites.e2e.screens import PHONE, WIDE
+from tests.suites.e2e.layout import PHONE, WIDE
 
 AXE = Path(__file__).parents[2] / "vendor" / "axe.min.js"
 
@@ -24,7 +26,7 @@ FORBIDDEN = ("serious", "critical")
 
 #: The size of the window, the colours, and whether all rules are checked; with dark colours only the contrast is
 #: checked.
-LOOKS: dict[str, tuple[dict[str, int], str, bool]] = {
+LOOKS: dict[str, tuple[ViewportSize, str, bool]] = {
     "wide-light": (WIDE, "light", True),
     "wide-dark": (WIDE, "dark", False),
     "phone-light": (PHONE, "light", True),

@@ -18,14 +18,14 @@ class Caller:
         self.socket = websocket.create_connection(
             url, timeout=PATIENCE, sslopt={"ca_certs": authority}, subprotocols=["signald.1"]
         )
-        self.say("hello", version=1)
-        self.user = self.hear("welcome")["user"]
+        self.send("hello", version=1)
+        self.user = self.receive("welcome")["user"]
 
-    def say(self, kind: str, **body: Any) -> None:
+    def send(self, kind: str, **body: Any) -> None:
         """Send a request."""
         self.socket.send(json.dumps({"type": kind, **body}))
 
-    def hear(self, kind: str) -> Any:
+    def receive(self, kind: str) -> Any:
         """Return the next message of this type.
 
         Raises:

@@ -101,10 +101,10 @@ class ChromiumTab:
         self.context = context
         self.page: Page = context.new_page()
         self.messages: list[str] = []
-        self.page.on("console", self._heard)
+        self.page.on("console", self._record_message)
         self.page.on("pageerror", lambda error: self.messages.append(f"uncaught: {error}"))
 
-    def _heard(self, message: ConsoleMessage) -> None:
+    def _record_message(self, message: ConsoleMessage) -> None:
         if message.text != NO_WORKER:
             self.messages.append(f"{message.type}: {message.text}")
 

@@ -165,8 +165,8 @@ class Clinic:
 
     def as_document(self, findings: Sequence[Finding], *, whole: bool = False) -> str:
         """Return the report in the form of the document: only warnings and failures, or all findings."""
-        told = [finding for finding in findings if whole or finding.mark in (Mark.WARNING, Mark.FAILURE)]
-        lines = as_text([self._renamed(finding) for finding in told], colour=False).splitlines()
+        shown = [finding for finding in findings if whole or finding.mark in (Mark.WARNING, Mark.FAILURE)]
+        lines = as_text([self._renamed(finding) for finding in shown], colour=False).splitlines()
         return "\n".join([*lines[:-1], as_text(findings, colour=False).splitlines()[-1]])
 
     def _renamed(self, finding: Finding) -> Finding:

@@ -108,7 +108,7 @@ class End:
                 candidate.sdpMid, candidate.sdpMLineIndex = plain["sdpMid"], plain["sdpMLineIndex"]
                 await self._connection.addIceCandidate(candidate)
 
-    def say(self, text: str) -> None:
+    def send(self, text: str) -> None:
         """Send a text to the page, at once or as soon as it can be sent."""
         if self._channel.readyState == "open":
             self._channel.send(text)
@@ -121,12 +121,12 @@ class End:
 
     def _came(self, text: str) -> None:
         if self._conduct == "forward" and self.other is not None:
-            self.other.say(text)
+            self.other.send(text)
         elif self._conduct == "reflect":
-            self.say(text)
+            self.send(text)
         else:
             for answer in ANSWERS.get(self._conduct, {}).get(json.loads(text)["type"], []):
-                self.say(answer)
+                self.send(answer)
 
 
 class Middle:

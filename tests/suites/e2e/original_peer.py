@@ -25,29 +25,29 @@ class Original:
         self.socket = websocket.create_connection(url)
         self.connection = RTCPeerConnection()
         self.session = ""
-        self.connection.on("track", self.receive)
+        self.connection.on("track", self.receive_track)
         for track in PatternAndTone(320, 240, 15).tracks():
             self.connection.addTrack(track)
 
-    def say(self, variant: object) -> None:
+    def send(self, variant: object) -> None:
         """Send a value of the enum."""
         self.socket.send(json.dumps(variant))
 
-    def receive(self, track: Any) -> None:
+    def receive_track(self, track: Any) -> None:
         """Count what comes."""
         self.counting = asyncio.ensure_future(count(track))
 
     async def run(self, session: str) -> None:
         """Open a session, or join one, and go on until the connection ends."""
-        self.say({"SessionJoin": session} if session else "SessionNew")
+        self.send({"SessionJoin": session} if session else "SessionNew")
         while True:
             text = await asyncio.to_thread(self.socket.recv)
             if not text:
                 return
             [(name, value)] = json.loads(text).items()
-            await self.hear(name, value)
+            await self.receive(name, value)
 
-    async def hear(self, name: str, value: Any) -> None:
+    async def receive(self, name: str, value: Any) -> None:
         """Do what the original did."""
         if name == "SessionReady":
             self.session = value
@@ -55,11 +55,11 @@ class Original:
         elif name == "SessionJoinSuccess":
             self.session = value
             await self.connection.setLocalDescription(await self.connection.createOffer())
-            self.say({"VideoOffer": [self.connection.localDescription.sdp, self.session]})
+            self.send({"VideoOffer": [self.connection.localDescription.sdp, self.session]})
         elif name == "VideoOffer":
             await self.connection.setRemoteDescription(RTCSessionDescription(value[0], "offer"))
             await self.connection.setLocalDescription(await self.connection.createAnswer())
-            self.say({"VideoAnswer": [self.connection.localDescription.sdp, self.session]})
+            self.send({"VideoAnswer": [self.connection.localDescription.sdp, self.session]})
         elif name == "VideoAnswer":
             await self.connection.setRemoteDescription(RTCSessionDescription(value[0], "answer"))
         elif name == "IceCandidate":

@@ -14,10 +14,8 @@ from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.caller import Caller
 from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.chromium import ChromiumTab
+from tests.suites.e2e.layout import WIDE
 from tests.suites.e2e.waiting import until
-
-WIDE = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
 
 Screens = Iterator[tuple[str, CallPage]]
 
@@ -114,8 +112,8 @@ def connectivity(case: ScreenTestCase) -> Screens:
 def invited(case: ScreenTestCase) -> Screens:
     """Visit the screens of a guest, up to a call in which no other member responds."""
     host = case.caller()
-    host.say("open", password="open sesame", lobby=True, capacity=3)
-    session = host.hear("opened")["session"]
+    host.send("open", password="open sesame", lobby=True, capacity=3)
+    session = host.receive("opened")["session"]
     page = case.chromium_page(fragment=session)
     yield "invited", page
     page.join()
@@ -125,7 +123,7 @@ def invited(case: ScreenTestCase) -> Screens:
     page.join()
     page.wait_for_text("status", "Waiting to be let in")
     yield "knocking", page
-    host.say("admit", session=session, user=host.hear("knock")["user"])
+    host.send("admit", session=session, user=host.receive("knock")["user"])
     page.wait_for("calling")
     yield "calling", page
 
@@ -179,7 +177,7 @@ def host_of_a_call(case: ScreenTestCase) -> Screens:
     closed(page, "confirm")
     page.tab.click("#people-button")
     for name in ("Cat", "Dan", "Eve", "Fay"):
-        case.caller().say("join", session=session, name=name)
+        case.caller().send("join", session=session, name=name)
     count = "document.querySelectorAll('#remotes [data-user]').length"
     until(lambda: page.tab.evaluate(count) == 5, PATIENCE, "five others")
     yield "six", page
@@ -202,7 +200,7 @@ def host_with_a_lobby(case: ScreenTestCase) -> Screens:
     page.tab.click("#options summary")
     page.tab.click("#new-lobby")
     caller = case.caller()
-    caller.say("join", session=page.host(), name="Cat")
+    caller.send("join", session=page.host(), name="Cat")
     page.wait_for_text("knocks", "Cat wants to join")
     yield "knocks", page
     page.tab.click("#people-button")

@@ -8,12 +8,10 @@ from tests.suites.e2e.browsers import browser, chromium, chromium_without_camera
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.chromium import ChromiumTab
+from tests.suites.e2e.layout import PHONE, WIDE
 from tests.suites.e2e.proxy import Proxy
 from tests.suites.e2e.report import add_picture
 from tests.suites.e2e.waiting import until
-
-WIDE = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
 
 #: JavaScript: the author, the text and the delivery mark of each message.
 MESSAGES = """[...document.querySelectorAll('#chat-log .message')].map(row => [

@@ -5,12 +5,11 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from tests.suites.e2e import report
 from tests.suites.e2e.browser import Tab
 from tests.suites.e2e.browsers import browser, chromium, chromium_with_two_cameras, chromium_without_camera
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.test_page import PHONE, WIDE, WITHIN
+from tests.suites.e2e.layout import WITHIN, LayoutChecks
 from tests.suites.e2e.turn import TurnServer
 from tests.suites.e2e.waiting import until
 
@@ -305,7 +304,7 @@ class ConnectivityTests(CallTestCase):
         self.assertEqual(tab.evaluate("document.getElementById('test-checks').ariaLive"), "polite")
 
 
-class ConnectivityLayoutTests(CallTestCase):
+class ConnectivityLayoutTests(LayoutChecks, CallTestCase):
     """Tests of the connectivity test's layout on desktop and phone, light and dark; `make e2e` keeps screenshots."""
 
     def check(self, name: str, **options: object) -> None:
@@ -327,27 +326,3 @@ class ConnectivityLayoutTests(CallTestCase):
         self.fits(page, f"{name}-test-microphone")
         until(lambda: page.shown("test-copy"), 2 * PATIENCE, "the test to end")
         self.fits(page, f"{name}-test-over", "test-copy", "test-turn-remedy", "test-call-found")
-
-    def fits(self, page: CallPage, name: str, *elements: str) -> None:
-        """Assert that no element exceeds the window, and save a screenshot."""
-        report.add_picture(page.tab, name)
-        # A phone's layout viewport grows with overflowing content, but its screen does not.
-        self.assertLessEqual(page.tab.evaluate("document.documentElement.scrollWidth - screen.width"), 0, name)
-        for element in elements:
-            self.assertTrue(page.tab.evaluate(WITHIN.format(element)), f"{name}: {element} is not within the window")
-
-    def test_wide_light(self) -> None:
-        """The connectivity test fits a desktop window in light colours."""
-        self.check("wide-light", viewport=WIDE, color_scheme="light")
-
-    def test_wide_dark(self) -> None:
-        """The connectivity test fits a desktop window in dark colours."""
-        self.check("wide-dark", viewport=WIDE, color_scheme="dark")
-
-    def test_phone_light(self) -> None:
-        """The connectivity test fits a phone's screen in light colours."""
-        self.check("phone-light", viewport=PHONE, color_scheme="light", is_mobile=True, has_touch=True)
-
-    def test_phone_dark(self) -> None:
-        """The connectivity test fits a phone's screen in dark colours."""
-        self.check("phone-dark", viewport=PHONE, color_scheme="dark", is_mobile=True, has_touch=True)

@@ -17,10 +17,10 @@ class HeapTests(ScreenTestCase):
         session = page.host()
         for _ in range(3):
             visitor = self.caller()
-            visitor.say("join", session=session, name="Cat")
-            visitor.hear("joined")
+            visitor.send("join", session=session, name="Cat")
+            visitor.receive("joined")
             page.wait_for("calling")
-            visitor.say("leave", session=session)
+            visitor.send("leave", session=session)
             page.wait_for("waiting")
         self.assertEqual(page.tab.evaluate("connections.length"), 3)
         heaps = Heaps(tab_of(page))

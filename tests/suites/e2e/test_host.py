@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 
-from playwright.sync_api import ViewportSize
-
 from tests.suites.e2e import report
 from tests.suites.e2e.browsers import chromium
 from tests.suites.e2e.call_page import PATIENCE, SILENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.chromium import ChromiumTab
+from tests.suites.e2e.layout import PHONE, WIDE
 from tests.suites.e2e.waiting import until
 
 #: The positions of a member's buttons in the host's list.
 MUTE, MAKE_HOST, REMOVE = 1, 2, 3
-
-WIDE: ViewportSize = {"width": 1280, "height": 800}
-PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 def person(page: CallPage, place: int, action: int) -> None:

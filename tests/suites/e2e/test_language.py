@@ -10,10 +10,8 @@ from tests.suites.e2e.browsers import chromium
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.chromium import ChromiumTab
+from tests.suites.e2e.layout import PHONE, WIDE
 from tests.suites.e2e.waiting import until
-
-WIDE = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
 
 #: JavaScript that returns every text and label of the document, visible or not, that matches a pattern. Words that are
 #: the same in every language, people's names, and names of devices, codecs and candidates are exempt.

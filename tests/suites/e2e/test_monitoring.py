@@ -57,12 +57,12 @@ class MonitoringTestCase(SynchronousTestCase):
         self.addCleanup(client.close)
         return client
 
-    def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
+    def request(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
         """Send a request to the operator's listener, and return status and body of the response."""
-        asked = {name.replace("_", "-"): text for name, text in headers.items()}
+        sent = {name.replace("_", "-"): text for name, text in headers.items()}
         connection = http.client.HTTPConnection("127.0.0.1", self.operations, timeout=SECONDS)
         try:
-            connection.request(method, path, headers=asked)
+            connection.request(method, path, headers=sent)
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:
@@ -70,7 +70,7 @@ class MonitoringTestCase(SynchronousTestCase):
 
     def sample(self, name: str, **labels: str) -> float:
         """Return the value of a metric from a scrape."""
-        families = text_string_to_metric_families(self.ask("/metrics")[1])
+        families = text_string_to_metric_families(self.request("/metrics")[1])
         [found] = [
             sample.value
             for family in families
@@ -89,12 +89,12 @@ class ScrapeTests(MonitoringTestCase):
         host, guest = self.client(tls=True), self.client(tls=True)
         host.greet(instance="a" * 22)
         guest.greet(instance="b" * 22)
-        session = host.ask("open", capacity=2)["session"]
-        guest.ask("join", session=session)
+        session = host.request("open", capacity=2)["session"]
+        guest.request("join", session=session)
         for number in range(20):
-            guest.say("message", session=session, content=f"hello {number}")
-            host.hear_type("message")
-        self.assertEqual(guest.ask("join", session="0" * 10)["type"], "error")
+            guest.send("message", session=session, content=f"hello {number}")
+            host.receive_type("message")
+        self.assertEqual(guest.request("join", session="0" * 10)["type"], "error")
         until(lambda: self.sample("signald_websockets", dialect="native", scheme="wss") == 2, SECONDS, "two sockets")
         self.assertEqual(self.sample("signald_sessions", state="open"), 1)
         self.assertEqual(self.sample("signald_members"), 2)
@@ -119,20 +119,20 @@ class ScrapeTests(MonitoringTestCase):
             connection.request("GET", path)
             self.assertEqual(connection.getresponse().status, 404, path)
             connection.close()
-        self.assertEqual(self.ask("/")[0], 404)
-        self.assertEqual(self.ask("/ws")[0], 404)
+        self.assertEqual(self.request("/")[0], 404)
+        self.assertEqual(self.request("/ws")[0], 404)
 
     def test_not_ready_while_it_drains(self) -> None:
         """After SIGTERM the daemon is alive and not ready until its process ends with status 0."""
         self.start("--drain-seconds", "4")
         client = self.client()
         client.greet(instance="a" * 22)
-        self.assertEqual((self.ask("/readyz")[0], self.ask("/healthz")[0]), (200, 200))
+        self.assertEqual((self.request("/readyz")[0], self.request("/healthz")[0]), (200, 200))
         self.daemon.program.process.send_signal(signal.SIGTERM)
         # The client does not reply to the server's close frame, so that the daemon drains for a while.
-        until(lambda: self.ask("/readyz")[0] == 503, 3.0, "not ready")
-        self.assertEqual(json.loads(self.ask("/readyz")[1])["code"], "draining")
-        self.assertEqual(self.ask("/healthz")[0], 200)
+        until(lambda: self.request("/readyz")[0] == 503, 3.0, "not ready")
+        self.assertEqual(json.loads(self.request("/readyz")[1])["code"], "draining")
+        self.assertEqual(self.request("/healthz")[0], 200)
         self.assertEqual(self.sample("signald_draining"), 1)
         self.assertEqual(self.daemon.program.wait(), 0)
 
@@ -161,13 +161,13 @@ class LogTests(MonitoringTestCase):
         self.start("--log-format", "json", "--log-level", "debug", tls=True)
         host = self.client(tls=True, X_Forwarded_For=f"198.51.100.77, {CANARY}", User_Agent=CANARY)
         host.greet(instance="a" * 22)
-        session = host.ask("open", capacity=3, password=CANARY, label=CANARY, name=CANARY)["session"]
+        session = host.request("open", capacity=3, password=CANARY, label=CANARY, name=CANARY)["session"]
         guest = self.client(tls=True)
         guest.greet(instance="b" * 22, token=CANARY)
-        guest.ask("join", session=session, password=f"{CANARY}-wrong")
-        guest.ask("join", session=session, password=CANARY, name=CANARY)
-        guest.ask("message", session=session, content=CANARY)
-        guest.ask(CANARY)
+        guest.request("join", session=session, password=f"{CANARY}-wrong")
+        guest.request("join", session=session, password=CANARY, name=CANARY)
+        guest.request("message", session=session, content=CANARY)
+        guest.request(CANARY)
         guest.socket.send("\ud7ff" + CANARY)
         guest.socket.send_binary(CANARY.encode())
         for data in (CANARY.encode(), b"\x16\x03\x01\x02\x00" + CANARY.encode() * 50, b"GET / HTTP/1.0\r\n\r\n"):
@@ -185,8 +185,8 @@ class LogTests(MonitoringTestCase):
             connection.getresponse().read()
             connection.close()
         for _ in range(3):
-            self.ask(f"/admin/state?{CANARY}", Authorization=f"Bearer {CANARY}")
-        self.ask(f"/{CANARY}", CANARY.upper())
+            self.request(f"/admin/state?{CANARY}", Authorization=f"Bearer {CANARY}")
+        self.request(f"/{CANARY}", CANARY.upper())
         host.close()
         self.daemon.stop()
         lines = self.daemon.program.stderr.splitlines()
@@ -222,7 +222,7 @@ class AdminTests(MonitoringTestCase):
         host, guest = self.client(), self.client()
         host.greet(instance="a" * 22)
         guest.greet(instance="b" * 22)
-        session = host.ask("open", capacity=2, label="<b>label</b>", name="<i>name</i>")["session"]
+        session = host.request("open", capacity=2, label="<b>label</b>", name="<i>name</i>")["session"]
         tab = self.tab(viewport={"width": 390, "height": 844})
         tab.type("#token", "wrong-token")
         tab.page.keyboard.press("Enter")
@@ -234,22 +234,22 @@ class AdminTests(MonitoringTestCase):
         self.assertIn(f"{session[:4]}…", self.shown(tab, "#sessions"))
         self.assertNotIn(session, tab.page.content())
         self.assertIn("1 of 2: host", self.shown(tab, "#sessions"))
-        guest.ask("join", session=session, name="<script>alert(1)</script>")
+        guest.request("join", session=session, name="<script>alert(1)</script>")
         until(lambda: "2 of 2: host, guest" in self.shown(tab, "#sessions"), SECONDS, "the guest")
         for chosen in ("label", "name", "alert(1)"):
             self.assertNotIn(chosen, self.shown(tab, "#view"))
-        guest.ask("join", session="0" * 10)
+        guest.request("join", session="0" * 10)
         until(lambda: "unknown-session" in self.shown(tab, "#errors"), SECONDS, "the error")
         self.assertLessEqual(tab.evaluate("document.documentElement.scrollWidth"), 390)
         report.add_picture(tab, "admin-phone")
         self.assertNotIn(TOKEN, tab.evaluate("location.href + document.cookie + JSON.stringify({...localStorage})"))
         tab.click("#drain")
         tab.click("#cancel")
-        self.assertEqual(self.ask("/readyz")[0], 200)
+        self.assertEqual(self.request("/readyz")[0], 200)
         tab.click("#drain")
         tab.click("#really")
         until(lambda: self.shown(tab, "#status") == "Draining", SECONDS, "draining")
-        self.assertEqual(host.hear_type("going-away")["type"], "going-away")
+        self.assertEqual(host.receive_type("going-away")["type"], "going-away")
         self.assertEqual(self.daemon.program.wait(), 0)
         self.assertIn("[admin-drain]", self.daemon.program.stderr)
         complaints = [message for message in tab.messages if "401" not in message and "verbose" not in message]
@@ -260,7 +260,7 @@ class AdminTests(MonitoringTestCase):
         self.start()
         host = self.client()
         host.greet(instance="a" * 22)
-        host.ask("open", capacity=8)
+        host.request("open", capacity=8)
         tab = self.tab(viewport={"width": 1280, "height": 800}, color_scheme="light")
         for state in ("entry", "view"):
             if state == "view":

@@ -38,11 +38,11 @@ class Client:
     def __init__(self, url: str) -> None:
         self.socket = websocket.create_connection(url, timeout=PATIENCE)
 
-    def say(self, message: object) -> None:
+    def send(self, message: object) -> None:
         """Send a value of the enum as serde writes it: without spaces."""
         self.socket.send(json.dumps(message, separators=(",", ":")))
 
-    def hear(self) -> Any:
+    def receive(self) -> Any:
         """Return the next value of the enum."""
         return json.loads(self.socket.recv())
 
@@ -99,17 +99,17 @@ class OriginalTests(CallTestCase):
         """Connect, and hear the new user's id."""
         client = Client(self.daemon.original_url)
         self.addCleanup(client.socket.close)
-        (variant,) = client.hear()
+        (variant,) = client.receive()
         self.assertEqual(variant, "NewUser")
         return client
 
     def test_call(self) -> None:
         """Offer, answer and candidates reach the other side unchanged."""
         host, guest = self.client(), self.client()
-        host.say("SessionNew")
-        session = host.hear()["SessionReady"]
-        guest.say({"SessionJoin": session})
-        self.assertEqual(guest.hear(), {"SessionJoinSuccess": session})
+        host.send("SessionNew")
+        session = host.receive()["SessionReady"]
+        guest.send({"SessionJoin": session})
+        self.assertEqual(guest.receive(), {"SessionJoinSuccess": session})
         for sender, receiver, message in (
             (guest, host, {"VideoOffer": ["v=0\r\no=- 1", session]}),
             (guest, host, {"IceCandidate": [CANDIDATE, session]}),
@@ -117,23 +117,23 @@ class OriginalTests(CallTestCase):
             (host, guest, {"IceCandidate": [CANDIDATE, session]}),
             (guest, host, {"ICEError": ["no route", session]}),
         ):
-            sender.say(message)
-            self.assertEqual(receiver.hear(), message)
-        host.say("Debug")
+            sender.send(message)
+            self.assertEqual(receiver.receive(), message)
+        host.send("Debug")
 
     def test_third(self) -> None:
         """A third client does not replace the guest, and an unknown id is an error."""
         host, guest, third = self.client(), self.client(), self.client()
-        host.say("SessionNew")
-        session = host.hear()["SessionReady"]
-        guest.say({"SessionJoin": session})
-        guest.hear()
-        third.say({"SessionJoin": session})
-        self.assertEqual(list(third.hear()), ["SessionJoinError"])
-        third.say({"SessionJoin": "0000000000"})
-        self.assertEqual(list(third.hear()), ["SessionJoinError"])
-        guest.say({"VideoOffer": ["v=0", session]})
-        self.assertEqual(host.hear(), {"VideoOffer": ["v=0", session]})
+        host.send("SessionNew")
+        session = host.receive()["SessionReady"]
+        guest.send({"SessionJoin": session})
+        guest.receive()
+        third.send({"SessionJoin": session})
+        self.assertEqual(list(third.receive()), ["SessionJoinError"])
+        third.send({"SessionJoin": "0000000000"})
+        self.assertEqual(list(third.receive()), ["SessionJoinError"])
+        guest.send({"VideoOffer": ["v=0", session]})
+        self.assertEqual(host.receive(), {"VideoOffer": ["v=0", session]})
 
     def test_nonsense(self) -> None:
         """Input that crashed the original server closes one connection with its code, and the daemon goes on."""
@@ -142,7 +142,7 @@ class OriginalTests(CallTestCase):
         self.assertEqual(malformed.closed()[0], 1007)
         binary.socket.send_binary(b"\xff")
         self.assertEqual(binary.closed()[0], 1003)
-        self.client().say("SessionNew")
+        self.client().send("SessionNew")
 
     def test_same_port(self) -> None:
         """On the page's own port a client that offers no subprotocol speaks the same, over TLS."""

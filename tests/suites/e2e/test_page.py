@@ -5,20 +5,11 @@ from __future__ import annotations
 import time
 from urllib.parse import urlsplit
 
-from tests.suites.e2e import report
 from tests.suites.e2e.browsers import chromium, chromium_without_camera
 from tests.suites.e2e.call_page import DARK, PATIENCE, SILENCE, CallPage, watch
 from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.layout import LayoutChecks
 from tests.suites.e2e.waiting import until
-
-WIDE = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
-
-#: JavaScript that returns whether an element lies horizontally within the window.
-WITHIN = """(element => {{
-    const {{left, right, width}} = element.getBoundingClientRect();
-    return width > 0 && left >= 0 && right <= innerWidth;
-}})(document.getElementById('{}'))"""
 
 
 class PageTests(CallTestCase):
@@ -236,7 +227,7 @@ class PageTests(CallTestCase):
         self.assertEqual(tab.messages, [])
 
 
-class LayoutTests(CallTestCase):
+class LayoutTests(LayoutChecks, CallTestCase):
     """Tests of the page's layout on desktop and phone, light and dark; `make e2e` keeps screenshots."""
 
     def check(self, name: str, **options: object) -> None:
@@ -264,26 +255,3 @@ class LayoutTests(CallTestCase):
         page.tab.click("#hang-up")
         page.wait_for("ended")
         self.fits(page, f"{name}-ended", "status", "again")
-
-    def fits(self, page: CallPage, name: str, *elements: str) -> None:
-        """Assert that no element exceeds the window, and save a screenshot."""
-        report.add_picture(page.tab, name)
-        self.assertLessEqual(page.tab.evaluate("document.documentElement.scrollWidth - innerWidth"), 0, name)
-        for element in elements:
-            self.assertTrue(page.tab.evaluate(WITHIN.format(element)), f"{name}: {element} is not within the window")
-
-    def test_wide_light(self) -> None:
-        """The page fits a desktop window in light colours."""
-        self.check("wide-light", viewport=WIDE, color_scheme="light")
-
-    def test_wide_dark(self) -> None:
-        """The page fits a desktop window in dark colours."""
-        self.check("wide-dark", viewport=WIDE, color_scheme="dark")
-
-    def test_phone_light(self) -> None:
-        """The page fits a phone's screen in light colours."""
-        self.check("phone-light", viewport=PHONE, color_scheme="light", is_mobile=True, has_touch=True)
-
-    def test_phone_dark(self) -> None:
-        """The page fits a phone's screen in dark colours."""
-        self.check("phone-dark", viewport=PHONE, color_scheme="dark", is_mobile=True, has_touch=True)

@@ -73,16 +73,16 @@ class PreloadingTests(SynchronousTestCase):
         self.secret.chmod(0o600)
         self.file = self.directory / "signald.toml"
         self.write_settings(f"http://localhost:{webhook.server_port}/")
-        ask, self.ask = os.pipe()
+        requests, self.requests = os.pipe()
         answer, tell = os.pipe()
-        self.addCleanup(os.close, self.ask)
+        self.addCleanup(os.close, self.requests)
         self.program = Program(
-            [sys.executable, "-c", WATCHED, str(ask), str(tell), "--config", self.file],
+            [sys.executable, "-c", WATCHED, str(requests), str(tell), "--config", self.file],
             environment={"HOME": str(self.directory)},
-            descriptors=(ask, tell),
+            descriptors=(requests, tell),
         )
         self.addCleanup(self.program.stop, signal.SIGKILL)
-        os.close(ask)
+        os.close(requests)
         os.close(tell)
         self.answers = os.fdopen(answer)
         self.addCleanup(self.answers.close)
@@ -102,7 +102,7 @@ class PreloadingTests(SynchronousTestCase):
 
     def modules(self) -> set[str]:
         """Return the modules that the daemon has imported so far."""
-        os.write(self.ask, b"?")
+        os.write(self.requests, b"?")
         return set(json.loads(self.answers.readline()))
 
     def reload(self, line: str) -> None:
@@ -137,16 +137,16 @@ class PreloadingTests(SynchronousTestCase):
         self.assertEqual(host.greet(token=token)["type"], "welcome")
         self.assertEqual(guest.greet(token="x" * 40)["type"], "error")
         self.assertEqual(guest.greet()["type"], "welcome")
-        session = host.ask("open", password="pw")["session"]
-        self.assertEqual(guest.ask("join", session=session, password="no")["code"], "wrong-password")
-        self.assertEqual(guest.ask("join", session=session, password="pw")["type"], "joined")
+        session = host.request("open", password="pw")["session"]
+        self.assertEqual(guest.request("join", session=session, password="no")["code"], "wrong-password")
+        self.assertEqual(guest.request("join", session=session, password="pw")["type"], "joined")
 
     def fail_to_meet(self) -> None:
         """Open a session while the webhook is unreachable."""
         host = NativeClient(self.port, tls=True)
         self.addCleanup(host.close)
         host.greet()
-        self.assertEqual(host.ask("open")["code"], "decision-unavailable")
+        self.assertEqual(host.request("open")["code"], "decision-unavailable")
 
     def test_nothing_is_imported_after_the_start(self) -> None:
         """Reloads, passwords, tokens, webhook, metrics, admin page and drain import no module after the start."""

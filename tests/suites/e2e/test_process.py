@@ -104,7 +104,7 @@ class SignalTests(ProcessTestCase):
         client = NativeClient(daemon.port, tls=False)
         self.addCleanup(client.close)
         client.greet()
-        self.assertEqual(client.ask("open", capacity=2)["code"], "decision-unavailable")
+        self.assertEqual(client.request("open", capacity=2)["code"], "decision-unavailable")
         started = time.monotonic()
         self.assertEqual(daemon.program.stop(), 0)
         self.assertLess(time.monotonic() - started, ENDS_WITHIN)
@@ -124,10 +124,10 @@ class HangupTests(ProcessTestCase):
                 client.sendall(upgrade_request(origin="https://app.example.org"))
                 return client.recv(65536).split(b"\r\n")[0]
 
-        def reload(text: str, told: str) -> None:
+        def reload(text: str, logged: str) -> None:
             file.write_text(text, "utf-8")
             daemon.program.process.send_signal(signal.SIGHUP)
-            daemon.program.wait_for(told, PATIENCE)
+            daemon.program.wait_for(logged, PATIENCE)
 
         self.assertIn(b" 403 ", upgrades())
         reload("ws_port = 1\nallow_origins = ['https://app.example.org']\n", "a restart is needed for: ws_port")

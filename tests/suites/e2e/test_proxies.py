@@ -52,12 +52,12 @@ class Client:
             wrapped.close()
             raise
 
-    def ask(self, kind: str, **body: Any) -> Any:
+    def request(self, kind: str, **body: Any) -> Any:
         """Send a request and return the next message."""
         self.socket.send(json.dumps({"type": kind, **body}))
-        return self.hear()
+        return self.receive()
 
-    def hear(self) -> Any:
+    def receive(self) -> Any:
         """Return the next message."""
         return json.loads(self.socket.recv())
 
@@ -97,7 +97,7 @@ class ProxyTests:
         self.addCleanup(client.close)
         return client
 
-    def ask(
+    def request(
         self: Any, proxy: ReverseProxy, method: str, path: str, body: bytes | None = None
     ) -> tuple[int, Any, bytes]:
         """One HTTP request: the status, the headers, the body of the answer."""
@@ -110,11 +110,11 @@ class ProxyTests:
     def test_page(self: Any) -> None:
         """It comes with its headers; what speaks plain HTTP is sent to HTTPS; a body is refused."""
         proxy = self.serve()
-        status, headers, body = self.ask(proxy, "GET", "/")
+        status, headers, body = self.request(proxy, "GET", "/")
         self.assertEqual(status, 200)
         self.assertIn(b"<!doctype html>", body.lower())
         self.assertIn("frame-ancestors 'none'", headers["Content-Security-Policy"])
-        self.assertEqual(self.ask(proxy, "POST", "/", b"x" * 2000)[0], 413)
+        self.assertEqual(self.request(proxy, "POST", "/", b"x" * 2000)[0], 413)
         plain = http.client.HTTPConnection("127.0.0.1", proxy.plain_port, timeout=PATIENCE)
         self.addCleanup(plain.close)
         plain.request("GET", "/", headers={"Host": "localhost"})
@@ -125,21 +125,21 @@ class ProxyTests:
         """Two meet, and the largest offer arrives as it was sent; a message that is too large ends its sender alone."""
         proxy = self.serve()
         ada, bob = self.client(proxy, ADA), self.client(proxy, BOB)
-        users = [client.ask("hello", version=1)["user"] for client in (ada, bob)]
-        session = ada.ask("open")["session"]
-        self.assertEqual(bob.ask("join", session=session)["type"], "joined")
-        self.assertEqual(ada.hear()["type"], "member-joined")
+        users = [client.request("hello", version=1)["user"] for client in (ada, bob)]
+        session = ada.request("open")["session"]
+        self.assertEqual(bob.request("join", session=session)["type"], "joined")
+        self.assertEqual(ada.receive()["type"], "member-joined")
         sdp = "v=0\r\n" + "a" * 60000
         negotiation = {"offerer": users[1], "n": 1}
         bob.socket.send(
             json.dumps({"type": "offer", "session": session, "to": users[0], "negotiation": negotiation, "sdp": sdp})
         )
-        heard = ada.hear()
-        self.assertEqual((heard["type"], heard["from"], heard["sdp"]), ("offer", users[1], sdp))
+        received = ada.receive()
+        self.assertEqual((received["type"], received["from"], received["sdp"]), ("offer", users[1], sdp))
         bob.socket.send("x" * 70000)
         opcode, frame = bob.socket.recv_data()
         self.assertEqual((opcode, int.from_bytes(frame[:2], "big")), (websocket.ABNF.OPCODE_CLOSE, 1009))
-        self.assertEqual(ada.hear()["type"], "member-left")
+        self.assertEqual(ada.receive()["type"], "member-left")
 
     def test_addresses(self: Any) -> None:
         """Each client is counted by its own address, whatever it says about it."""
@@ -149,27 +149,27 @@ class ProxyTests:
         for headers in ([], ["X-Forwarded-For: 198.51.100.9"], ["X-Forwarded-For: 127.0.0.1", "Forwarded: for=x"]):
             refused = self.assertRaises(websocket.WebSocketBadStatusException, self.client, proxy, ADA, *headers)
             self.assertEqual(refused.status_code, 429)
-        self.assertEqual(self.client(proxy, BOB).ask("hello", version=1)["type"], "welcome")
+        self.assertEqual(self.client(proxy, BOB).request("hello", version=1)["type"], "welcome")
 
     def test_idle(self: Any) -> None:
         """A WebSocket that says nothing outlives the proxy's patience, since signald pings."""
         proxy = self.serve("--limit", "ping-seconds=0.5", changes=dict([self.timeout]))
         client = self.client(proxy)
-        client.ask("hello", version=1)
+        client.request("hello", version=1)
         pings, began = 0, time.monotonic()
         while time.monotonic() < began + 4:
             opcode, _frame = client.socket.recv_data(control_frame=True)  # which answers it
             pings += opcode == websocket.ABNF.OPCODE_PING
         self.assertGreaterEqual(pings, 4)
-        self.assertEqual(client.ask("ping")["type"], "pong")
+        self.assertEqual(client.request("ping")["type"], "pong")
 
     def test_idle_without_pings(self: Any) -> None:
         """Without them it would not: the patience that was tested is there."""
         proxy = self.serve("--limit", "ping-seconds=60", changes=dict([self.timeout]))
         client = self.client(proxy)
-        client.ask("hello", version=1)
+        client.request("hello", version=1)
         began = time.monotonic()
-        self.assertRaises((websocket.WebSocketConnectionClosedException, OSError), client.hear)
+        self.assertRaises((websocket.WebSocketConnectionClosedException, OSError), client.receive)
         self.assertLess(time.monotonic() - began, 10)
 
 

@@ -59,7 +59,7 @@ class TokenTestCase(CallTestCase):
         """Return whether the daemon refuses a token as expired."""
         client = NativeClient(self.daemon.port, tls=True)
         try:
-            return client.ask("hello", version=1, token=token).get("code") == "token-expired"
+            return client.request("hello", version=1, token=token).get("code") == "token-expired"
         finally:
             client.close()
 
@@ -75,16 +75,16 @@ class DaemonTests(TokenTestCase):
 
     def test_with_and_without(self) -> None:
         """Nobody is welcome without one; the host of a token's session opens it, its guest joins, a stranger cannot."""
-        reply = NativeClient(self.daemon.port, tls=True).ask("hello", version=1)
+        reply = NativeClient(self.daemon.port, tls=True).request("hello", version=1)
         self.assertEqual(reply["code"], "token-required")
         ann = self.client(self.token("--session", SESSION, "--role", "host"))
-        self.assertEqual(ann.ask("open")["session"], SESSION)
+        self.assertEqual(ann.request("open")["session"], SESSION)
         bob = self.client(self.token("--session", SESSION, "--name", "Bob", user="bob"))
-        self.assertEqual(bob.ask("join", session=SESSION, name="Not Bob")["type"], "joined")
-        self.assertEqual(ann.hear_type("member-joined")["member"]["name"], "Bob")
+        self.assertEqual(bob.request("join", session=SESSION, name="Not Bob")["type"], "joined")
+        self.assertEqual(ann.receive_type("member-joined")["member"]["name"], "Bob")
         stranger = self.client(self.token("--session", "0000000000", user="eve"))
-        self.assertEqual(stranger.ask("join", session=SESSION)["code"], "not-permitted")
-        self.assertEqual(stranger.ask("open")["code"], "not-permitted")
+        self.assertEqual(stranger.request("join", session=SESSION)["code"], "not-permitted")
+        self.assertEqual(stranger.request("open")["code"], "not-permitted")
 
     def test_the_original_s_clients(self) -> None:
         """They are closed with the reason."""
@@ -108,40 +108,40 @@ class DaemonTests(TokenTestCase):
         token = self.token("--role", "host", "--expires", "3s")
         ann.greet(token=token, instance="one")
         welcome = ann.welcome or {}
-        session = ann.ask("open")["session"]
+        session = ann.request("open")["session"]
         bob = self.client(self.token(user="bob"))
-        bob.ask("join", session=session)
+        bob.request("join", session=session)
         until(lambda: self.is_expired(token), PATIENCE, "the end of the token")
-        self.assertEqual(ann.ask("open")["code"], "token-expired")
-        bob.say("message", session=session, content="still there?")
-        self.assertEqual(ann.hear_type("message")["content"], "still there?")
+        self.assertEqual(ann.request("open")["code"], "token-expired")
+        bob.send("message", session=session, content="still there?")
+        self.assertEqual(ann.receive_type("message")["content"], "still there?")
         ann.close()
         again = NativeClient(self.daemon.port, tls=True)
         self.addCleanup(again.close)
-        back = again.ask(
+        back = again.request(
             "resume", version=1, user=welcome["user"], secret=welcome["secret"], instance="two", received=0
         )
         self.assertEqual((back["resumed"], back["role"]), ("membership", "host"))
-        again.say("message", session=session, content="yes")
-        self.assertEqual(bob.hear_type("message")["content"], "yes")
+        again.send("message", session=session, content="yes")
+        self.assertEqual(bob.receive_type("message")["content"], "yes")
 
     def test_a_reload(self) -> None:
         """Another secret counts at once, who is in stays; one that cannot be read changes nothing."""
         old = self.token("--role", "host")
         ann = self.client(old)
-        session = ann.ask("open")["session"]
+        session = ann.request("open")["session"]
         (self.directory / "secret").write_text("x" * 40)
         self.reload()
-        reply = NativeClient(self.daemon.port, tls=True).ask("hello", version=1, token=old)
+        reply = NativeClient(self.daemon.port, tls=True).request("hello", version=1, token=old)
         self.assertEqual(reply["code"], "token-invalid")
         bob = self.client(self.token(user="bob"))
-        self.assertEqual(bob.ask("join", session=session)["type"], "joined")
+        self.assertEqual(bob.request("join", session=session)["type"], "joined")
         (self.directory / "secret").chmod(0o644)
         self.daemon.program.process.send_signal(signal.SIGHUP)
         self.daemon.program.wait_for("tokens was kept: The secret .* is open to others", PATIENCE)
         (self.directory / "secret").chmod(0o600)
         self.client(self.token(user="carol"))
-        self.assertEqual(ann.ask("ping")["type"], "pong")
+        self.assertEqual(ann.request("ping")["type"], "pong")
 
     def test_it_does_not_start(self) -> None:
         """With a secret that others can read: one sentence, status 1."""
@@ -162,8 +162,8 @@ class DaemonTests(TokenTestCase):
     def test_nothing_of_a_token_is_in_the_log(self) -> None:
         """Neither a token nor its user is in the log."""
         token = self.token(user="a-user-of-the-log-test")
-        self.client(token).ask("open")
-        NativeClient(self.daemon.port, tls=True).ask("hello", version=1, token=token[:-3])
+        self.client(token).request("open")
+        NativeClient(self.daemon.port, tls=True).request("hello", version=1, token=token[:-3])
         self.daemon.stop()
         said = self.daemon.program.stderr + self.daemon.program.stdout
         for part in (*token.split("."), "a-user-of-the-log-test", SECRET):
@@ -316,24 +316,24 @@ class WebhookTests(ServiceTestCase):
     def test_it_decides(self) -> None:
         """Yes, no and why; no answer is a refusal, and another service is asked after a reload."""
         ann, bob = self.client(self.token("--role", "host")), self.client()
-        session = ann.ask("open")["session"]
+        session = ann.request("open")["session"]
         self.assertEqual(self.service.questions[0]["user"], "ann")
         self.assertEqual(self.service.questions[0]["claims"]["signald"], {"role": "host"})
         self.service.answer = {"allow": False, "code": "session-locked"}
-        self.assertEqual(bob.ask("join", session=session)["code"], "session-locked")
+        self.assertEqual(bob.request("join", session=session)["code"], "session-locked")
         self.assertEqual(
             self.service.questions[1], {"operation": "join", "session": session, "user": None, "claims": None}
         )
         self.service.answer = None
-        self.assertEqual(bob.ask("join", session=session)["code"], "decision-unavailable")
-        self.assertEqual(ann.ask("ping")["type"], "pong")
+        self.assertEqual(bob.request("join", session=session)["code"], "decision-unavailable")
+        self.assertEqual(ann.request("ping")["type"], "pong")
         self.service.stop()
-        self.assertEqual(bob.ask("join", session=session)["code"], "decision-unavailable")
+        self.assertEqual(bob.request("join", session=session)["code"], "decision-unavailable")
         self.daemon.program.wait_for("the webhook gave no usable answer", PATIENCE)
         self.service = Service(SECRET.encode())
         self.configure(self.need)
         self.reload()
-        self.assertEqual(bob.ask("join", session=session)["type"], "joined")
+        self.assertEqual(bob.request("join", session=session)["type"], "joined")
 
 
 class TrustTests(ServiceTestCase):
@@ -352,7 +352,7 @@ class TrustTests(ServiceTestCase):
     def verdict(self, environment: dict[str, str]) -> str:
         """Return the answer to `open`: its type, or the code of the error."""
         self.start_daemon("--config", str(self.config), environment=environment)
-        reply = self.client().ask("open")
+        reply = self.client().request("open")
         return str(reply.get("code", reply["type"]))
 
     def test_its_certificate(self) -> None:

@@ -90,12 +90,12 @@ class TurnCase(CallTestCase):
         client = NativeClient(self.daemon.port, tls=True)
         self.addCleanup(client.close)
         self.welcome = client.greet()
-        client.say("open")
+        client.send("open")
         return client
 
     def credentials(self, client: NativeClient) -> tuple[str, str]:
         """Return those that a member is told next."""
-        [server] = client.hear_type("ice-servers")["ice-servers"]
+        [server] = client.receive_type("ice-servers")["ice-servers"]
         return server["username"], server["credential"]
 
 

@@ -59,17 +59,17 @@ class FaultTestCase(SynchronousTestCase):
     def pair(self, daemon: Daemon, *, tls: bool = False, **keys: object) -> tuple[NativeClient, NativeClient, str]:
         """Connect two clients that are in one session; return the host, the guest, and the session's id."""
         host, guest = self.client(daemon, tls=tls, **keys), self.client(daemon, tls=tls, **keys)
-        session: str = host.ask("open")["session"]
-        self.assertEqual(guest.ask("join", session=session)["type"], "joined")
-        host.hear_type("member-joined")
+        session: str = host.request("open")["session"]
+        self.assertEqual(guest.request("join", session=session)["type"], "joined")
+        host.receive_type("member-joined")
         return host, guest, session
 
     def talk(self, host: NativeClient, guest: NativeClient, session: str, content: str) -> Body:
         """Send a message from the host to the guest, and return the message that the guest received."""
-        host.say("message", session=session, content=content)
-        heard = guest.hear_type("message")
-        self.assertEqual(heard["content"], content)
-        return heard
+        host.send("message", session=session, content=content)
+        received = guest.receive_type("message")
+        self.assertEqual(received["content"], content)
+        return received
 
     def refused(self, daemon: Daemon) -> bool:
         """Return whether the server refuses a client that connects now."""

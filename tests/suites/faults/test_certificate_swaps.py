@@ -61,9 +61,9 @@ class Talk(threading.Thread):
             while not self._ends.wait(PAUSE):
                 begin = time.monotonic()
                 content = str(len(self.waits))
-                self._host.say("message", session=self._session, content=content)
-                heard = self._guest.hear_type("message")["content"]
-                assert heard == content, f"heard {heard}, not {content}"
+                self._host.send("message", session=self._session, content=content)
+                received = self._guest.receive_type("message")["content"]
+                assert received == content, f"received {received}, not {content}"
                 self.waits.append(time.monotonic() - begin)
         except Exception as error:  # noqa: BLE001 # the test reports it
             self.fault = error
@@ -122,7 +122,7 @@ class SwapTests(FaultTestCase):
         talks = [Talk(*self.pair(self.daemon, tls=True)) for _ in range(PAIRS)]
         for talk in talks:
             talk.start()
-        alone, told, bad = [], [], 0
+        alone, reloaded, bad = [], [], 0
         for number in range(ROUNDS):
             if number % BAD == 0:
                 self.refuse_a_bad_pair()
@@ -135,7 +135,7 @@ class SwapTests(FaultTestCase):
             else:
                 self.hang_up(self.daemon, "The certificate was read again")
                 self.assertEqual(self.shown(), newest)
-                told.append(time.monotonic() - begin)
+                reloaded.append(time.monotonic() - begin)
             time.sleep(0.1)
         for talk in talks:
             talk.end()
@@ -146,7 +146,7 @@ class SwapTests(FaultTestCase):
             f"{ROUNDS} new certificates under traffic, {bad} bad pairs in between",
             f"{2 * PAIRS} connections: none dropped; {len(waits)} messages: none lost; bad pairs refused",
             f"message p50 {_ms(waits, 0.5)}, p99 {_ms(waits, 0.99)}, longest {_ms(waits, 1)}; "
-            f"shown after SIGHUP {_ms(sorted(told), 0.5)}, alone {_ms(sorted(alone), 0.5)}",
+            f"shown after SIGHUP {_ms(sorted(reloaded), 0.5)}, alone {_ms(sorted(alone), 0.5)}",
         )
 
 

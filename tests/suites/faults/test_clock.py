@@ -79,8 +79,8 @@ class ClockTests(FaultTestCase):
 
     def credentials(self, client: NativeClient) -> str:
         """Open a session, and return the user name of the TURN credentials that its member receives."""
-        client.say("open")
-        servers = client.hear_type("ice-servers")["ice-servers"]
+        client.send("open")
+        servers = client.receive_type("ice-servers")["ice-servers"]
         return next(str(server["username"]) for server in servers if "username" in server)
 
     def test_certificate(self) -> None:

@@ -112,7 +112,7 @@ class KillTests(FaultTestCase):
             client = self.client(daemon, tls=True)
             waits.append(time.monotonic() - begin)
             authorities.add(daemon.authority.read_bytes())
-            self.assertIn("session", client.ask("open"))
+            self.assertIn("session", client.request("open"))
             daemon.kill()
         self.assertEqual(len(authorities), 1)
         add_fault(

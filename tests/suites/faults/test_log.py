@@ -68,8 +68,8 @@ class LogTests(FaultTestCase):
         for client in (host, guest):
             self.addCleanup(client.close)
             client.greet()
-        session: str = host.ask("open")["session"]
-        guest.ask("join", session=session)
+        session: str = host.request("open")["session"]
+        guest.request("join", session=session)
         longest, end = 0.0, time.monotonic() + seconds
         while time.monotonic() < end:
             # Each reload writes several lines.

@@ -27,10 +27,10 @@ from tests.support.native_client import NativeClient
 address, port, session = sys.argv[1:]
 client = NativeClient(int(port), tls=False, address=address)
 client.greet(instance="guest")
-assert client.ask("join", session=session)["type"] == "joined"
+assert client.request("join", session=session)["type"] == "joined"
 print("joined", flush=True)
 while True:
-    client.hear()
+    client.receive()
 """
 
 
@@ -62,7 +62,7 @@ class PeerTests(FaultTestCase):
         begin = time.monotonic()
         host.socket.settimeout(self.ping + self.pong + 5)
         deadline = begin + self.ping + self.pong + 5
-        while host.hear()["type"] != "member-away":
+        while host.receive()["type"] != "member-away":
             self.assertLess(time.monotonic(), deadline)
         found = time.monotonic() - begin
         self.assertLessEqual(found, self.ping + self.pong + 1.0)
@@ -74,14 +74,14 @@ class PeerTests(FaultTestCase):
         """The server reports a client whose process is stopped as away within the ping and pong timeouts."""
         daemon = self.start_pinging("127.0.0.1")
         host = self.client(daemon)
-        session: str = host.ask("open")["session"]
+        session: str = host.request("open")["session"]
         guest = self.guest(daemon, "127.0.0.1", session)
         before = open_descriptors(daemon.program.process.pid)
         guest.process.send_signal(signal.SIGSTOP)
         found = self.found(daemon, host, before)
         add_fault(
             "client's process stopped (SIGSTOP)",
-            "away, told to the other, descriptor free",
+            "away, the other member is notified, descriptor free",
             f"found after {found:.1f} s (ping {self.ping:g} s, pong {self.pong:g} s)",
         )
 
@@ -97,13 +97,13 @@ class PeerTests(FaultTestCase):
             host = NativeClient(daemon.port, tls=False, address=address)
         self.addCleanup(host.close)
         host.greet()
-        session: str = host.ask("open")["session"]
+        session: str = host.request("open")["session"]
         self.guest(daemon, address, session, "ip", "netns", "exec", network.name)
         before = open_descriptors(daemon.program.process.pid)
         network.cut(True)
         found = self.found(daemon, host, before)
         add_fault(
             "client's network cut (half-open connection)",
-            "away, told to the other, descriptor free",
+            "away, the other member is notified, descriptor free",
             f"found after {found:.1f} s (ping {self.ping:g} s, pong {self.pong:g} s)",
         )

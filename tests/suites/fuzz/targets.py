@@ -158,21 +158,21 @@ class _Server:
         self.clock = Clock()
         limits = Limits()
         self.switchboard = make_switchboard(self.clock, limits)
-        budget, self.arrivals = ConnectionBudget(limits), Admission(limits)
+        budget, self.admission = ConnectionBudget(limits), Admission(limits)
         rule = OriginRule.of(tls=False)
         signaling = SignalingFactory(
             SignalingPort(
                 switchboard=self.switchboard,
                 limits=limits,
                 budget=budget,
-                admission=self.arrivals,
+                admission=self.admission,
                 clock=self.clock,
                 rule=UpgradeRule.of_port(DIALECTS, rule, bare=False),
             )
         )
         self.site = make_site(_PAGE, signaling, limits, self.clock, None, False)
 
-    def hear(self, line: Endpoint, data: bytes) -> None:
+    def deliver(self, line: Endpoint, data: bytes) -> None:
         """Send bytes in pieces whose size the first byte decides, then advance the clock past all timeouts."""
         size = 1 + (data[0] if data else 0) * 16
         with _no_error_is_logged():
@@ -194,7 +194,7 @@ class _Server:
 def http(data: bytes) -> None:
     """The first bytes of a client on the page's port."""
     server = _Server()
-    server.hear(Endpoint(server.site), data)
+    server.deliver(Endpoint(server.site), data)
 
 
 def websocket(data: bytes) -> None:
@@ -207,15 +207,15 @@ def websocket(data: bytes) -> None:
     else:
         line.send(upgrade_request())
     line.answer()
-    server.hear(line, data)
+    server.deliver(line, data)
 
 
 def proxied(data: bytes) -> None:
     """The first bytes of a trusted proxy on a port with the PROXY protocol."""
     server = _Server()
-    server.arrivals.trusted_proxies = [ip_network(CLIENT)]
-    server.hear(Endpoint(ProxyProtocolFactory(server.site, server.arrivals, server.clock)), data)
-    assert server.arrivals._budget.addresses == {}, "a connection is counted for ever"
+    server.admission.trusted_proxies = [ip_network(CLIENT)]
+    server.deliver(Endpoint(ProxyProtocolFactory(server.site, server.admission, server.clock)), data)
+    assert server.admission._budget.addresses == {}, "a connection is counted for ever"
 
 
 def forwarded(data: bytes) -> None:

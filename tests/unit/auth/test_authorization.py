@@ -21,10 +21,10 @@ from signald.core.errors import ErrorCode
 from signald.core.hub import Hub
 from signald.core.limits import AddressKey, Limits
 from signald.core.messages import SessionId
-from signald.core.questions import Question, Verdict
 from signald.core.registry import MemoryRegistry
 from signald.core.snapshot import dump, load, restore, take_snapshot
 from signald.core.token_need import TokenNeed
+from signald.core.webhook_messages import Question, Verdict
 from signald.dialects.dialect import Dialect
 from signald.dialects.serde import Serde
 from signald.net.http_client import client_of, post
@@ -325,7 +325,7 @@ class EnterTests(AuthorizationCase):
         self.assertEqual([member["user"] for member in opened["members"]], [bob.frames[0]["user"]])
         self.assertEqual(bob.frames[-1]["type"], "joined")
 
-    def test_session_that_is_never_opened(self) -> None:
+    def test_early_session_expires(self) -> None:
         """A session that guests wait for expires, and is unknown to others."""
         bob = self.client(sub="bob", signald=GUEST)
         bob.say("join", session=SESSION)

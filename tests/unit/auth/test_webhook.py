@@ -29,8 +29,8 @@ from signald.core.decisions import JoinSession, OpenSession
 from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId, Traits, UserId
-from signald.core.questions import Question, Verdict, make_question, read_answer
 from signald.core.session_settings import Settings as SessionSettings
+from signald.core.webhook_messages import Question, Verdict, make_question, read_answer
 from signald.net.http_client import client_of, post
 from tests.support.access import NOW, Agent
 

@@ -85,7 +85,7 @@ class BannerTests(SynchronousTestCase):
         """The banner of a machine without a host name has no .local name."""
         self.assertNotIn(".local", self.banner(machine(None)))
 
-    def test_alone(self) -> None:
+    def test_machine_without_a_network(self) -> None:
         """The banner of a machine that others cannot reach has only the URL for localhost, and no QR code."""
         self.assertEqual(
             self.banner(machine("attic", [])),

@@ -30,7 +30,7 @@ class CommandTests(CommandCase):
         variables = {"SIGNALD_CONFIG": str(config or self.config), "HOME": "/nowhere"}
         return self.run_command(main, *arguments, environment=variables)
 
-    def test_it_is_a_command(self) -> None:
+    def test_listed_among_the_commands(self) -> None:
         """The table of commands has the command."""
         self.assertIs(find_command("token"), main)
 
@@ -104,7 +104,7 @@ class CommandTests(CommandCase):
         _, out, _ = self.run_token("--user", "ann", "--kid", "k1")
         self.assertEqual(jwt.get_unverified_header(out.strip())["kid"], "k1")
 
-    def test_what_is_wrong(self) -> None:
+    def test_errors(self) -> None:
         """Every error results in one line on standard error, an empty standard output and the exit status 1."""
         bare = self.write_private("bare.toml", "")
         curve = generate_private_key(SECP256R1()).private_bytes(

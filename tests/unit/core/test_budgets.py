@@ -119,6 +119,15 @@ class AddressBudgetTests(SynchronousTestCase):
         budget.prune(2.0)
         self.assertEqual(list(budget.full_at), [])
 
+    def test_a_charged_bucket_is_kept_longest(self) -> None:
+        """A charge makes a bucket the most recently used one, so that debts are not forgotten first."""
+        budget = AddressBudget(RateLimit(1.0, 2, 16, 2))
+        budget.charge(ANN, 1, 0.0)
+        budget.charge(BOB, 1, 0.0)
+        budget.charge(ANN, 1, 0.0)
+        budget.charge(AddressKey("192.0.2.3"), 1, 0.0)
+        self.assertEqual(list(budget.full_at), [ANN, "192.0.2.3"])
+
     def test_another_rate_limit(self) -> None:
         """A new rate limit applies at once, and debts stay."""
         budget = AddressBudget(RateLimit(1.0, 2, 16, 100))

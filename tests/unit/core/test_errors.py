@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode, SignalError
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "protocol.md"
+
+DOCUMENTED = re.compile(r"^\| `([a-z-]+)` \| [^|]+\. \| (\d*) ?\| (\d*) ?\|$", re.MULTILINE)
+"""A row of the table of errors in the protocol document."""
 
 
 class ErrorCodeTests(SynchronousTestCase):
@@ -29,6 +35,12 @@ class ErrorCodeTests(SynchronousTestCase):
         for code in ErrorCode:
             self.assertTrue(code.http_status is None or 400 <= code.http_status < 600, code)
             self.assertTrue(code.close_code is None or code.close_code in (*range(1003, 1013), 4001), code)
+
+    def test_documented_numbers(self) -> None:
+        """The HTTP status and the close code of each error are those by which docs/protocol.md describes it."""
+        numbers = {name: (status, close) for name, status, close in DOCUMENTED.findall(DOCUMENT.read_text("utf-8"))}
+        for code in ErrorCode:
+            self.assertEqual((str(code.http_status or ""), str(code.close_code or "")), numbers[code.value], code)
 
     def test_an_exception_carries_its_code(self) -> None:
         """The text of the exception is the error code on the wire."""

@@ -46,6 +46,15 @@ class GraceTests(SynchronousTestCase):
         self.client.lose(DisconnectReason.LEFT)
         self.assertFalse(self.is_known())
 
+    def test_an_ended_identity_is_over(self) -> None:
+        """A user whose grace period has ended, or who has left, is over, for whoever still refers to it."""
+        for reason in (DisconnectReason.LOST, DisconnectReason.LEFT):
+            self.client = Client(self.world)
+            user = self.world.hub.users[self.client.user]
+            self.client.lose(reason)
+            self.world.tick(31.0)
+            self.assertIs(user.state, UserState.OVER)
+
     def test_a_client_without_an_instance_has_no_grace(self) -> None:
         """Such a client could not resume, so its identity ends at once."""
         self.client = Client(self.world, instance=None)

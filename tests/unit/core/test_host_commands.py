@@ -179,7 +179,7 @@ class LobbyTests(Case):
 class LockTests(Case):
     """A locked session admits no further guests."""
 
-    def test_it_is_locked_and_unlocked(self) -> None:
+    def test_lock_and_unlock(self) -> None:
         """All members get the new setting and stay members."""
         bob = self.join_client()
         self.assertEqual(
@@ -272,7 +272,7 @@ class SuccessionTests(Case):
         self.assertEqual(bob.send(Leave(self.session)), [Left(self.session)])
         self.assertEqual(self.world.registry.sessions, {})
 
-    def test_without_it_the_session_ends(self) -> None:
+    def test_session_without_succession_ends(self) -> None:
         """All members get the event that the session has ended."""
         session = self.ann.open(Open(8))
         bob = Client(self.world)

@@ -428,7 +428,7 @@ class ForwardTests(SynchronousTestCase):
 class EarlyCandidateTests(SynchronousTestCase):
     """Candidates that are sent before the other member joins are kept."""
 
-    def test_they_are_delivered_on_join(self) -> None:
+    def test_early_candidates_are_delivered_on_join(self) -> None:
         """Early candidates are delivered on join.
 
         In the original server, candidates before the guest joined were errors.
@@ -443,7 +443,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(rest, [ForwardedCandidates(session, host_user, (CANDIDATE,))] * 2)
         self.assertEqual(world.hub.forwarder.early_candidates.batches, {})
 
-    def test_they_are_bounded_in_number(self) -> None:
+    def test_early_candidates_are_bounded_in_number(self) -> None:
         """Beyond the bound the sender gets an error, and the earlier batches stay."""
         world = World(Limits(waiting_candidates=2))
         host, _, session = world.open_session()
@@ -453,7 +453,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.send(host, batch), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
         self.assertEqual(world.state(), before)
 
-    def test_they_are_bounded_in_bytes(self) -> None:
+    def test_early_candidates_are_bounded_in_bytes(self) -> None:
         """The bytes of the candidates' texts count."""
         world = World(Limits(waiting_candidate_bytes=10))
         host, _, session = world.open_session()
@@ -469,7 +469,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.send(host, empty, empty), [])
         self.assertEqual(world.send(host, empty), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
 
-    def test_their_source_is_for_a_guest_that_reads_it(self) -> None:
+    def test_the_source_of_early_candidates_is_for_a_guest_that_reads_it(self) -> None:
         """A guest that reads the source gets it, translated or not; another one gets the translation, if there is one.
 
         The sender gets an error for each batch that is not translated, and keeps its connection.
@@ -498,7 +498,7 @@ class EarlyCandidateTests(SynchronousTestCase):
             self.assertEqual(rest, [error] * errors)
             self.assertEqual(world.closed, {})
 
-    def test_those_of_a_replaced_member_are_dropped(self) -> None:
+    def test_early_candidates_of_a_replaced_member_are_dropped(self) -> None:
         """Candidates of a user that is no longer a member are not delivered."""
         world = World()
         ann = Client(world)
@@ -510,7 +510,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual([type(event) for event in guest.send(Join(opened.session))], [Joined])
         self.assertEqual(world.hub.forwarder.early_candidates.batches, {})
 
-    def test_nothing_else_waits(self) -> None:
+    def test_early_offer_is_rejected(self) -> None:
         """An offer without a receiver is rejected, and early candidates end with the session."""
         world = World()
         host, user, session = world.open_session()
@@ -540,7 +540,7 @@ class SingleExchangeTests(SynchronousTestCase):
         self.assertEqual(world.send(guest, answer), [Error(ErrorCode.WRONG_ROLE, Answer, session)])
         self.assertEqual(world.state(), before)
 
-    def test_a_native_host_cannot_offer_to_such_a_guest(self) -> None:
+    def test_native_host_cannot_offer_to_a_single_exchange_guest(self) -> None:
         """The host's program could renegotiate, but the guest's program could not."""
         world = World()
         host, host_user, _, guest_user, session = world.pair(Traits(), SERDE)
@@ -557,14 +557,14 @@ class SingleExchangeTests(SynchronousTestCase):
         second = Offer(session, host_user, Negotiation(guest_user, 2), "offer")
         self.assertEqual(world.send(guest, second), [Error(ErrorCode.UNSUPPORTED_BY_PEER, Offer, session)])
 
-    def test_such_a_host_that_offers_to_a_native_guest_has_the_wrong_role(self) -> None:
+    def test_single_exchange_host_cannot_offer_to_a_native_guest(self) -> None:
         """The guest could accept the offer, but the host's protocol does not provide for it."""
         world = World()
         host, host_user, _, _, session = world.pair(SERDE, Traits())
         offer = Offer(session, None, Negotiation(host_user, 1), "")
         self.assertEqual(world.send(host, offer), [Error(ErrorCode.WRONG_ROLE, Offer, session)])
 
-    def test_the_session_is_for_two_while_such_a_member_is_in_it(self) -> None:
+    def test_session_with_a_single_exchange_member_is_for_two(self) -> None:
         """A session is limited to two while it has such a member.
 
         Once that member is gone, the configured capacity applies again.
@@ -683,6 +683,32 @@ class LifetimeTests(SynchronousTestCase):
         host.receive()
         world.tick(1.0)
         self.assertEqual(host.receive(), [Ended(opened.session, EndReason.IDLE)])
+
+    def test_a_tick_does_not_rebuild_the_heap_of_live_deadlines(self) -> None:
+        """The heap is only rebuilt when obsolete deadlines outnumber live peers, users and sessions."""
+        world = World()
+        for _ in range(100):
+            world.pair()
+        heap = world.hub.deadlines.heap
+        world.tick(0.1)
+        self.assertIs(world.hub.deadlines.heap, heap)
+
+    def test_rebuilding_the_heap_keeps_live_deadlines(self) -> None:
+        """A hello still times out, and a grace period still ends, after obsolete deadlines have been removed."""
+        world = World(Limits(hello_seconds=10.0, grace_seconds=30.0))
+        client, greeting = Client(world), world.connect()
+        client.lose()
+        for _ in range(300):
+            host, _, guest, _, _ = world.pair()
+            world.disconnect(guest)
+            world.disconnect(host)
+            world.tick(0.01)
+        self.assertLess(len(world.hub.deadlines.heap), 80)
+        world.tick(10.0)
+        self.assertEqual(world.closed, {greeting: ErrorCode.HELLO_TIMEOUT})
+        self.assertIn(client.user, world.hub.users)
+        world.tick(20.0)
+        self.assertNotIn(client.user, world.hub.users)
 
     def test_no_state_stays_when_all_have_gone(self) -> None:
         """After three hundred short sessions only a bounded heap of deadlines is left."""

@@ -57,7 +57,7 @@ class IceSupplyTests(SynchronousTestCase):
         """Configure the servers."""
         self.world.carry_out(self.world.hub.ice.reload_servers((STUN,), seconds, relay_only, self.world.now))
 
-    def test_a_stranger_has_none(self) -> None:
+    def test_only_members_get_credentials(self) -> None:
         """Neither the welcome nor a failed join nor the lobby contains credentials."""
         peer = self.world.connect()
         [welcome] = self.world.send(peer, Hello(1))
@@ -100,7 +100,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertEqual(self.world.credentials, 2)
         self.assertIsInstance(given, IceServers)
 
-    def test_they_come_again_in_time(self) -> None:
+    def test_credentials_are_renewed_before_they_expire(self) -> None:
         """Credentials are renewed after four fifths of their lifetime, while the user is a member."""
         peer, _ = self.world.welcome_peer()
         _, opened = self.world.send(peer, Open())
@@ -131,7 +131,7 @@ class IceSupplyTests(SynchronousTestCase):
             world.tick(0.01)
         self.assertLess(len(world.hub.deadlines.heap), 80)
 
-    def test_a_member_that_is_away_gets_them_with_its_welcome(self) -> None:
+    def test_away_member_gets_credentials_with_its_welcome(self) -> None:
         """No renewals are kept for an absent member; its next `welcome` has fresh credentials."""
         client = Client(self.world)
         client.open()
@@ -165,7 +165,7 @@ class IceSupplyTests(SynchronousTestCase):
         assert isinstance(said[0], Welcome)
         return said[0]
 
-    def test_a_client_without_anything_to_resume_has_none(self) -> None:
+    def test_ended_identity_gets_no_credentials(self) -> None:
         """A client whose identity has ended gets no credentials."""
         client = Client(self.world)
         client.open()
@@ -256,7 +256,7 @@ class RelayedTests(SynchronousTestCase):
         self.assertTrue(opened.relay_only)
         return opened.session
 
-    def test_a_host_wishes_it(self) -> None:
+    def test_relay_only_chosen_by_the_host(self) -> None:
         """If a host chooses relay-only, the replies say so, and a client without the feature is not admitted."""
         session = self.open(Open(relay_only=True))
         [joined] = self.world.send(self.welcomed(RELAY_ONLY), Join(session))
@@ -277,7 +277,7 @@ class RelayedTests(SynchronousTestCase):
         assert isinstance(refused, Error)
         self.assertEqual((refused.code, self.world.state()), (ErrorCode.RELAY_NEEDED, before))
 
-    def test_the_server_wants_it(self) -> None:
+    def test_relay_only_required_by_the_server(self) -> None:
         """If the server requires relay-only, the setting applies to sessions that are opened from then on."""
         peer = self.welcomed(RELAY_ONLY)
         [early] = self.world.send(peer, Open())
@@ -288,7 +288,7 @@ class RelayedTests(SynchronousTestCase):
         assert isinstance(joined, Joined)
         self.assertFalse(joined.relay_only)
 
-    def test_nobody_switches_it_off(self) -> None:
+    def test_relay_only_cannot_be_switched_off(self) -> None:
         """The holder of the host key cannot switch relay-only off in an open session. Reopening a kept session can."""
         host = self.welcomed(RELAY_ONLY)
         [opened] = self.world.send(host, Open(relay_only=True, keep=True, succession=True))

@@ -58,7 +58,7 @@ class SecretTests(SynchronousTestCase):
         self.identity.confirm_secret(1)
         self.assertIs(self.identity.check_secret(FIRST), SecretCheck.PREVIOUS)
 
-    def test_there_may_be_nothing_to_spend(self) -> None:
+    def test_first_secret_has_no_previous_one(self) -> None:
         """The first secret has no previous one to invalidate."""
         self.identity.confirm_secret(1)
         self.assertIsNone(self.identity.spent)

@@ -24,7 +24,7 @@ def source(byte: int) -> IdSource:
 class MakeTests(SynchronousTestCase):
     """Ids are created from random bytes."""
 
-    def test_they_have_their_forms(self) -> None:
+    def test_lengths_and_alphabets(self) -> None:
         """A user id has 26 symbols of Crockford's base 32, a session id has ten, and a secret has 43 of base64url."""
         self.assertEqual(source(0).new_user_id(), "0" * 26)
         self.assertEqual(source(255).new_user_id(), "7" + "Z" * 25)

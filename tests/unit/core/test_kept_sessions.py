@@ -88,7 +88,7 @@ class HostKeyTests(Case):
         assert isinstance(opened, Opened)
         self.assertIsNone(opened.host_key)
 
-    def test_it_opens_the_same_id_again(self) -> None:
+    def test_host_key_reopens_the_same_id(self) -> None:
         """Reopening applies the new settings, even for another identity; the key stays the same."""
         self.ann.lose(DisconnectReason.LEFT)
         host = Client(self.world)
@@ -212,7 +212,7 @@ class EarlyTests(Case):
         for guest in (self.bob, self.cat):
             self.assertEqual(guest.send(Join(self.session, id=ID)), [Waiting(self.session, WaitReason.HOST, ID)])
 
-    def test_they_are_members_when_the_host_is_back(self) -> None:
+    def test_visitors_become_members_when_the_host_reopens(self) -> None:
         """When the host reopens the session, visitors become guests in their order while there is room.
 
         Their joins get their replies then.
@@ -225,13 +225,13 @@ class EarlyTests(Case):
         self.assertEqual((joined.id, joined.members[0].offers_first), (ID, True))
         self.assertEqual(self.cat.receive(), [NotAdmitted(self.session, RefusalReason.FULL, ID)])
 
-    def test_they_wait_in_the_lobby_when_there_is_one(self) -> None:
+    def test_visitors_wait_in_the_lobby_when_the_host_reopens(self) -> None:
         """The reason why the visitors wait changes to the lobby; the host gets both knocks."""
         self.assertEqual(types(self.again(self.ann, lobby=True)), [Opened, Knock, Knock])
         for guest in (self.bob, self.cat):
             self.assertEqual(guest.receive(), [Waiting(self.session, WaitReason.LOBBY)])
 
-    def test_they_may_leave_or_be_gone(self) -> None:
+    def test_visitors_leave_no_state(self) -> None:
         """A visitor that leaves or whose identity ends leaves no state."""
         self.bob.send(Leave(self.session))
         self.cat.lose()
@@ -265,7 +265,7 @@ class KeptTests(Case):
         self.assertEqual(types(self.again(self.ann))[-1:], [Opened])
         self.assertEqual(types(bob.send(Join(self.session)))[-1:], [Joined])
 
-    def test_one_at_which_somebody_waits_is_not_forgotten(self) -> None:
+    def test_session_with_visitors_is_not_forgotten(self) -> None:
         """A session with visitors is kept for another period, until none waits."""
         self.ann.send(End(self.session))
         bob = Client(self.world)
@@ -286,7 +286,7 @@ class KeptTests(Case):
         self.assertEqual(list(self.world.registry.kept_since), [second, third])
         self.assertNotIn(self.session, self.world.registry.sessions)
 
-    def test_those_at_which_somebody_waits_do_not_add_up(self) -> None:
+    def test_sessions_with_visitors_do_not_count_against_the_limit(self) -> None:
         """Sessions with visitors are passed over, and the oldest others are forgotten, as many as exceed the limit."""
         self.ann.send(End(self.session))
         bob = Client(self.world)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,17 @@ class LimitsTests(SynchronousTestCase):
     def test_a_whole_limit_takes_no_fraction(self) -> None:
         """The range is also checked for limits that are created in code."""
         self.assertRaises(ValueError, Limits, message_bytes=4096.5)
+
+    def test_a_refusal_names_the_range(self) -> None:
+        """The message of a value that cannot be used names the limit, what it has to be, and the value."""
+        for name, value, message in (
+            ("message_bytes", 1023, "message_bytes: expected an integer of at least 1024, got 1023"),
+            ("message_burst", 1.5, "message_burst: expected an integer of at least 1, got 1.5"),
+            ("control_rate", 0.5, "control_rate: expected a number of at least 1, got 0.5"),
+            ("control_rate", math.inf, "control_rate: expected a number of at least 1, got inf"),
+        ):
+            values: dict[str, Any] = {name: value}
+            self.assertEqual(str(self.assertRaises(ValueError, Limits, **values)), message)
 
 
 class TokenBucketTests(SynchronousTestCase):

@@ -403,7 +403,7 @@ class Model(RuleBasedStateMachine):
 class ModelTests(SynchronousTestCase):
     """The rules are run many times."""
 
-    def test_whatever_happens(self) -> None:
+    def test_random_walk(self) -> None:
         """An ordinary run takes 200,000 steps, the same ones each time."""
         Model.taken = 0
         try:

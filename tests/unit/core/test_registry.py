@@ -188,7 +188,7 @@ class IdentityTests(Case):
         assert joined is not None
         self.assertTrue(joined.person.away)
 
-    def test_a_spent_secret_ends_it(self) -> None:
+    def test_spent_secret_ends_the_identity(self) -> None:
         """A spent secret ends the identity and all its memberships."""
         self.changed(JoinSession(self.cat, Traits(), self.session))
         first = self.secret
@@ -324,7 +324,7 @@ class KeptTests(Case):
         self.assertIs(self.registry.sessions[self.session].state, SessionState.KEPT)
         self.refused(EndSession(self.session, EndReason.EXPIRED), ErrorCode.UNKNOWN_SESSION)
 
-    def test_its_versions_go_on(self) -> None:
+    def test_versions_rise_after_the_end(self) -> None:
         """The versions of a session rise even after it was over, so that outdated versions are recognized."""
         key = self.registry.decide(OpenSession(self.cat, Traits(), None, self.settings))
         assert isinstance(key, Decided)

@@ -133,7 +133,7 @@ class LobbyTests(Case):
         """A session of up to three with a lobby, in which Bob and Cat wait."""
         self.session = joined(opened(Settings(capacity=3, lobby=True)), BOB, CAT)
 
-    def test_they_are_not_members(self) -> None:
+    def test_visitors_are_not_members(self) -> None:
         """They are among the session's users, and wait for admission."""
         self.assertEqual(roles(self.session), [(ANN, Role.HOST)])
         self.assertEqual(waiting(self.session), [BOB, CAT])
@@ -287,7 +287,7 @@ class KeptTests(Case):
         self.assertEqual((session.state, session.settings.label), (SessionState.OPEN, "again"))
         self.assertEqual((roles(session), waiting(session)), ([(DAN, Role.HOST), (BOB, Role.GUEST)], []))
 
-    def test_with_a_lobby_they_go_on_waiting(self) -> None:
+    def test_visitors_wait_on_if_there_is_a_lobby(self) -> None:
         """With a lobby the visitors still wait for admission."""
         session = self.session.reopened_by(self.dan, Settings(lobby=True))
         self.assertEqual((roles(session), waiting(session)), ([(DAN, Role.HOST)], [BOB]))
@@ -298,7 +298,7 @@ class KeptTests(Case):
         self.refused(ErrorCode.ALREADY_MEMBER, self.session.reopened_by, Person(BOB, Traits()), Settings())
         self.refused(ErrorCode.ALREADY_MEMBER, opened().reopened_by, Person(ANN, Traits()), Settings())
 
-    def test_an_open_one_has_its_host_replaced(self) -> None:
+    def test_host_key_replaces_the_host_of_an_open_session(self) -> None:
         """The member with the key is replaced; the guests stay."""
         session = joined(opened(), BOB).reopened_by(self.dan, Settings(capacity=3))
         self.assertEqual(roles(session), [(BOB, Role.GUEST), (DAN, Role.HOST)])
@@ -312,7 +312,7 @@ class KeptTests(Case):
         followed = joined(opened(Settings(succession=True)), BOB).without(ANN)
         self.assertEqual(roles(followed.reopened_by(self.dan, Settings())), [(BOB, Role.GUEST), (DAN, Role.HOST)])
 
-    def test_there_has_to_be_room_for_the_host(self) -> None:
+    def test_full_session_refuses_the_host(self) -> None:
         """A refused takeover leaves the members as they are."""
         followed = joined(opened(Settings(capacity=3, succession=True)), BOB, CAT).without(ANN)
         self.refused(ErrorCode.SESSION_FULL, followed.reopened_by, self.dan, Settings(capacity=2))
@@ -321,7 +321,7 @@ class KeptTests(Case):
 class PresenceTests(Case):
     """Members are marked as away and as back."""
 
-    def test_a_mark_that_is_new(self) -> None:
+    def test_presence_of_members_and_visitors(self) -> None:
         """Members and visitors alike are marked; the other members do not change."""
         session = joined(opened(Settings(lobby=True)), BOB)
         for user in (ANN, BOB):

@@ -317,7 +317,7 @@ class EncodeTests(SynchronousTestCase):
         assert isinstance(frame, bytes)
         return json.loads(frame)
 
-    def test_every_event_has_its_form(self) -> None:
+    def test_encoded_events(self) -> None:
         """Types and keys are those of docs/protocol.md; an absent value has no key."""
         negotiation = Negotiation(USER, 1)
         one = RequestId("1")

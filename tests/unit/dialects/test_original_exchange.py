@@ -288,7 +288,7 @@ class OriginalTests(SynchronousTestCase):
         self.switchboard.tick()
         self.assertEqual(connection.closed, [])
 
-    def test_it_meets_a_native_client(self) -> None:
+    def test_native_and_original_clients_exchange_messages(self) -> None:
         """Offers, answers and candidates pass between the two dialects."""
         host = self.connect()
         host.receive(b'"SessionNew"')

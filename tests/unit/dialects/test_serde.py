@@ -298,7 +298,7 @@ class EncodeTests(SynchronousTestCase):
         for event in events:
             self.assertEqual(welcomed().encode(event), [])
 
-    def test_the_variants_that_it_knows(self) -> None:
+    def test_encoded_variants(self) -> None:
         """Each frame equals the one that serde writes."""
         for event, frame in (
             (WELCOME, b'{"NewUser":"0K3PB4X7WQ2M9RT6ZC8HNJVDYA"}'),

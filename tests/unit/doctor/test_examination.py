@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import resource
+import socket
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 from attrs import evolve
 from cryptography.hazmat.primitives.asymmetric import ec
-from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.internet.error import (
-    ConnectionDone,
-    ConnectionRefusedError,
-    DNSLookupError,
-    NoRouteError,
-    TimeoutError,
-)
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransportWithDisconnection
-from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, connect
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.settings import Config, Ice
-from signald.core.errors import ErrorCode
+from signald.config.settings import Config, Ice, Operations
 from signald.core.ice_server import IceServer
 from signald.core.limits import Limits
 from signald.doctor.chain import trusted_store
 from signald.doctor.clock import judge_clock, judge_date, kernel_synchronised
 from signald.doctor.examination import DoctorTarget, examine
-from signald.doctor.exchange import Exchange, UnreachableError, unreachable
 from signald.doctor.findings import Finding, Mark
-from signald.doctor.handshakes import SUBPROTOCOL, handshake
+from signald.doctor.handshakes import SUBPROTOCOL
 from signald.doctor.own_certificate import check_certificate_files, local_authority
 from signald.doctor.session import SessionFactory, SessionRecord
 from signald.doctor.targets import PublicUrl
 from signald.net.keyfiles import certificates_pem, key_pem
 from signald.server.factory import SignalingFactory
-from signald.server.problems import last_response
 from signald.tls.certificates import LocalCertificate
 from tests.support.certificates import self_signed
 from tests.support.endpoints import PlainDialect, RecordingSwitchboard
 from tests.support.machines import NOW, machine
+from tests.support.memory_network import MemoryNetwork
 from tests.support.memory_server import make_port
 
 URL = PublicUrl.read("http://calls.example.org/")
@@ -56,6 +49,13 @@ class ClockTests(SynchronousTestCase):
         marks = {state: judge_clock(state).mark for state in (True, False, None)}
         self.assertEqual(marks, {True: Mark.OK, False: Mark.WARNING, None: Mark.SKIPPED})
         self.assertIn(kernel_synchronised(), (True, False, None))
+
+    def test_no_answer_of_the_kernel(self) -> None:
+        """The state is unknown if the C library has no adjtimex(2), or if the kernel does not permit the call."""
+        self.patch(ctypes, "CDLL", Mock(side_effect=OSError))
+        self.assertIsNone(kernel_synchronised())
+        self.patch(ctypes, "CDLL", Mock(return_value=Mock(adjtimex=lambda _: -1)))
+        self.assertIsNone(kernel_synchronised())
 
     def test_date(self) -> None:
         """A Date header (RFC 9110 §5.6.7) may differ from the local clock by a minute in either direction."""
@@ -112,66 +112,6 @@ class OwnCertificateTests(SynchronousTestCase):
         key.write_bytes(key_pem(other.key))
         (found,) = self.check(config)
         self.assertIn("is not the key of the certificate", found.text)
-
-
-class ExchangeTests(SynchronousTestCase):
-    """Tests of `Exchange`, which sends one HTTP request and reads the response."""
-
-    def setUp(self) -> None:
-        """Open a connection in memory and send a request."""
-        self.protocol = Exchange(handshake(URL, None))
-        self.wire = StringTransportWithDisconnection()
-        self.wire.abortConnection = self.wire.loseConnection  # type: ignore[method-assign] # it has none of its own
-        self.wire.protocol = self.protocol
-        self.protocol.makeConnection(self.wire)
-
-    def reason(self) -> str:
-        """Return the message with which the exchange failed."""
-        return str(self.failureResultOf(self.protocol.answered, UnreachableError).value)
-
-    def test_answer(self) -> None:
-        """The exchange succeeds and closes the TCP connection as soon as the response is complete."""
-        self.assertEqual(self.wire.value(), handshake(URL, None))
-        data = last_response(ErrorCode.BAD_ORIGIN)
-        self.protocol.dataReceived(data[:50])
-        self.assertNoResult(self.protocol.answered)
-        self.protocol.dataReceived(data[50:])
-        self.assertEqual(self.successResultOf(self.protocol.answered).response.code, "bad-origin")
-        self.assertFalse(self.wire.connected)
-
-    def test_answer_to_the_end(self) -> None:
-        """A response without Content-Length is read until it reaches the size limit, and then it counts."""
-        self.protocol.dataReceived(b"HTTP/1.1 200 OK\r\n\r\nbody")
-        self.assertNoResult(self.protocol.answered)
-        self.protocol.dataReceived(b"x" * 70000)
-        self.assertEqual(self.successResultOf(self.protocol.answered).response.status, 200)
-
-    def test_closed(self) -> None:
-        """A TCP connection that is closed after half a status line is reported as closed without a response."""
-        self.protocol.dataReceived(b"HTTP/1.1 2")
-        self.protocol.connectionLost(Failure(ConnectionDone()))
-        self.assertEqual(self.reason(), "the connection was closed without an answer")
-
-    def test_no_tls(self) -> None:
-        """A failed TLS handshake is reported as such."""
-        self.protocol.connectionLost(Failure(SSL.Error([])))
-        self.assertEqual(self.reason(), "TLS could not be agreed on")
-
-    def test_something_else(self) -> None:
-        """A server of another protocol is reported as soon as its first bytes arrive."""
-        self.protocol.dataReceived(b"SSH-2.0-OpenSSH_9.2\r\n")
-        self.assertEqual(self.reason(), "what answers there does not speak HTTP/1.1")
-
-    def test_reasons(self) -> None:
-        """Each error of an attempt to open a TCP connection has its own text."""
-        errors = (DNSLookupError(), ConnectionRefusedError(), TimeoutError(), NoRouteError())
-        texts = [
-            "its name has no address",
-            "nothing listens there",
-            "nothing answers within 5 s",
-            "there is no way to it",
-        ]
-        self.assertEqual([unreachable(error) for error in errors], texts)
 
 
 class Dialect(PlainDialect):
@@ -235,7 +175,7 @@ class SessionTests(SynchronousTestCase):
         pump.flush()
         self.assertEqual(self.successResultOf(factory.ended).answer, None)
 
-    def test_an_answer_that_is_none(self) -> None:
+    def test_answer_of_another_protocol(self) -> None:
         """A message of another protocol is not recorded as a welcome."""
         for frame in (b"hi", b"[]", b"5", b"{}", b'{"type": "x", "code": []}'):
             factory, pump = self.open(0.0)
@@ -273,6 +213,73 @@ class ExaminationTests(SynchronousTestCase):
             list(dict.fromkeys(topics)), ["files", "descriptors", "ports", "clock", "certificate", "public"]
         )
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def open_port(self) -> int:
+        """Listen on a free port of this machine, and return its number."""
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listening.close)
+        port: int = listening.getsockname()[1]
+        return port
+
+    def findings(self, seconds: float = 1.0, **changes: Any) -> list[Finding]:
+        """Return the findings at a target with other settings, in a network in which no server responds."""
+        url, slow = changes.pop("url", None), changes.pop("slow", False)
+        config = evolve(self.target.config, tls=False, interface="127.0.0.1", **changes)
+        target, network = evolve(self.target, config=config, url=url, slow=slow), MemoryNetwork()
+        done = Deferred.fromCoroutine(examine(target, network, self.in_thread))
+        network.run_for(seconds)
+        return self.successResultOf(done)
+
+    def texts(self, topic: str, **changes: Any) -> list[str]:
+        """Return the texts of the findings about one topic."""
+        return [found.text for found in self.findings(**changes) if found.topic == topic]
+
+    def test_every_port(self) -> None:
+        """Each configured port is checked: that of the page, the bare WebSocket port, and the operator's."""
+        ports = [self.open_port() for _ in range(3)]
+        operations = Operations(port=ports[2], interface="127.0.0.1")
+        texts = self.texts("ports", port=ports[0], ws_port=ports[1], operations=operations)
+        self.assertEqual(len(texts), 3)
+        for text, port, setting in zip(texts, ports, ("port", "ws_port", "operations.port"), strict=True):
+            self.assertIn(f"Port {port} of 127.0.0.1 ({setting}) is taken by", text)
+
+    def test_page_of_this_machine(self) -> None:
+        """Without a public address, the page is looked for at this machine's own port if a process listens on it."""
+        (text,) = self.texts("public", port=self.open_port())
+        self.assertIn("cannot be reached: nothing listens there", text)
+
+    def test_page_behind_a_proxy_header(self) -> None:
+        """The page is not looked for at a port on which signald would expect a PROXY header from this machine."""
+        local = (ip_network("127.0.0.1"),)
+        changes = {"port": self.open_port(), "proxy_protocol": True, "trusted_proxies": local}
+        self.assertEqual(self.texts("public", **changes), ["The page: no --url was given, and nothing answers here."])
+        self.assertIn("would expect a PROXY header from here", self.texts("ports", **changes)[0])
+
+    def test_public_address(self) -> None:
+        """The page is looked for at its public address; the idle timeout of proxies is only measured on request."""
+        (text,) = self.texts("public", url=URL)
+        self.assertIn("http://calls.example.org cannot be reached", text)
+        self.assertEqual(self.texts("proxy", url=URL), ["Its idle timeout: --slow measures it."])
+        self.assertEqual(self.texts("proxy", url=URL, slow=True), ["Its idle timeout: no WebSocket opens."])
+
+    def test_limit_of_this_user(self) -> None:
+        """If signald does not run, the limit of open files is that of a process that this user would start."""
+        for hard, said in ((4096, "4,096 open files"), (resource.RLIM_INFINITY, "any number of open files")):
+            self.patch(resource, "getrlimit", lambda _, hard=hard: (1024, hard))
+            self.assertIn(f"A process started from here may have {said}", self.texts("descriptors")[0])
+
+    def test_limit_of_the_running_process(self) -> None:
+        """If a process listens on the port, its own limit of open files is compared with the limit of connections."""
+        self.assertRegex(self.texts("descriptors", port=self.open_port())[0], r"\Asignald \(process \d+\) may have ")
+
+    def test_minted_credentials(self) -> None:
+        """A TURN server that shares a secret with signald is checked with credentials that are derived from it."""
+        secret = self.target.config.data_dir / "secret"
+        secret.touch(mode=0o600)
+        secret.write_text("x" * 32)
+        ice = Ice(turn_urls=("turn:192.0.2.1",), turn_secret_file=secret)
+        (text,) = self.texts("ice", ice=ice)
+        self.assertEqual(text, "turn:192.0.2.1 cannot be reached: nothing listens there.")
 
     def test_a_check_that_does_not_end(self) -> None:
         """A check that does not end is reported as a failure after its timeout."""

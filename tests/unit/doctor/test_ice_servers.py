@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
-from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.config.settings import Ice
@@ -20,7 +16,6 @@ from signald.doctor.allocation import PRIVATE_PEERS, Credentials, Dialogue, Outc
 from signald.doctor.findings import Mark
 from signald.doctor.ice_servers import given_targets, minted_targets
 from signald.doctor.ice_targets import judge_ice, read_ice_url
-from signald.doctor.relays import Datagrams, Stream
 from signald.doctor.stun import (
     Attribute,
     Kind,
@@ -33,6 +28,7 @@ from signald.doctor.stun import (
     xor_address,
 )
 from signald.doctor.targets import Target
+from tests.support.memory_turn import ADA, MemoryTurnServer, transactions
 
 SAMPLE = bytes.fromhex(
     "0101003c2112a442b7e7a701bc34d686fa87dfae8022000b7465737420766563746f72200020000800"
@@ -47,65 +43,6 @@ SAMPLE_6 = bytes.fromhex(
 """The response with an IPv6 address of RFC 5769 §2.3."""
 
 URL = "turn:turn.example.org?transport=udp"
-ADA = Credentials("ada", "lovelace")
-
-
-def transactions() -> Iterator[bytes]:
-    """Yield transaction IDs of twelve bytes, each of which is different."""
-    number = 0
-    while True:
-        number += 1
-        yield struct.pack("!III", 1, 2, number)
-
-
-class Server:
-    """A TURN server in memory.
-
-    Attributes:
-        key: the long-term key of its only user.
-        allowed: the peers for which it grants a permission.
-        methods: the methods of the requests, in the order of their arrival.
-        challenges: the number of requests that are refused with a new nonce.
-
-    """
-
-    def __init__(self, *, secret: str = ADA.secret, allowed: tuple[str, ...] = ()) -> None:
-        self.key = long_term_key("ada", "realm", secret)
-        self.allowed = allowed
-        self.methods: list[int] = []
-        self.challenges = 1
-
-    def respond(self, data: bytes) -> Message:
-        """Process a request and return the response."""
-        request = decode(data)
-        self.methods.append(request.method)
-        if request.method == Method.BINDING:
-            mapped = xor_address("198.51.100.7", 5000, request.transaction)
-            return self._succeed(request, {Attribute.XOR_MAPPED_ADDRESS: mapped})
-        if Attribute.NONCE not in request.attributes or self.challenges > 1:
-            self.challenges -= Attribute.NONCE in request.attributes
-            number = 438 if Attribute.NONCE in request.attributes else 401
-            return self._refuse(request, number, realm=True)
-        unsigned = {name: value for name, value in request.attributes.items() if name != Attribute.MESSAGE_INTEGRITY}
-        if encode(evolve(request, attributes=unsigned), self.key) != data:
-            return self._refuse(request, 401, realm=True)
-        if request.method == Method.ALLOCATE:
-            return self._succeed(
-                request, {Attribute.XOR_RELAYED_ADDRESS: xor_address("2001:db8::1", 49152, request.transaction)}
-            )
-        denied = request.address(Attribute.XOR_PEER_ADDRESS) not in self.allowed
-        if request.method == Method.CREATE_PERMISSION and denied:
-            return self._refuse(request, 403)
-        return self._succeed(request, {})
-
-    def _succeed(self, request: Message, attributes: dict[int, bytes]) -> Message:
-        return Message(request.method, Kind.SUCCESS, request.transaction, attributes)
-
-    def _refuse(self, request: Message, number: int, *, realm: bool = False) -> Message:
-        attributes: dict[int, bytes] = {Attribute.ERROR_CODE: bytes((0, 0, number // 100, number % 100))}
-        if realm:
-            attributes |= {Attribute.REALM: b"realm", Attribute.NONCE: b"nonce"}
-        return Message(request.method, Kind.ERROR, request.transaction, attributes)
 
 
 class StunTests(SynchronousTestCase):
@@ -140,6 +77,11 @@ class StunTests(SynchronousTestCase):
             found = Message(1, 0, bytes(range(12)), {0x12: xor_address(host, 9, bytes(range(12)))})
             self.assertEqual(found.address(Attribute.XOR_PEER_ADDRESS), host)
 
+    def test_cut_off(self) -> None:
+        """An attribute that is longer than its message is refused."""
+        header = struct.pack("!HHI", 0x0101, 8, 0x2112A442) + bytes(12)
+        self.assertRaises(ValueError, decode, header + struct.pack("!HH", 0x0020, 8) + bytes(4))
+
     @given(st.binary(max_size=100))
     def test_any_bytes(self, data: bytes) -> None:
         """Decoding arbitrary bytes either returns a message or raises ValueError."""
@@ -157,7 +99,7 @@ class StunTests(SynchronousTestCase):
 class DialogueTests(SynchronousTestCase):
     """Tests of the sequence of requests in a dialogue."""
 
-    def run_dialogue(self, server: Server, credentials: Credentials | None = ADA) -> Outcome:
+    def run_dialogue(self, server: MemoryTurnServer, credentials: Credentials | None = ADA) -> Outcome:
         """Run a dialogue with a server and return its outcome."""
         dialogue = Dialogue(credentials, transactions().__next__)
         for _ in range(20):
@@ -168,13 +110,13 @@ class DialogueTests(SynchronousTestCase):
 
     def test_stun(self) -> None:
         """Without credentials, the dialogue is a single Binding request."""
-        server = Server()
+        server = MemoryTurnServer()
         self.assertEqual(self.run_dialogue(server, None), Outcome(Result.MAPPED))
         self.assertEqual(server.methods, [Method.BINDING])
 
     def test_turn(self) -> None:
         """The dialogue authenticates, allocates, requests a permission for each private peer, and then deallocates."""
-        server = Server()
+        server = MemoryTurnServer()
         self.assertEqual(self.run_dialogue(server), Outcome(Result.RELAYED))
         permissions = [Method.CREATE_PERMISSION] * len(PRIVATE_PEERS)
         self.assertEqual(server.methods, [Method.ALLOCATE, Method.ALLOCATE, *permissions, Method.REFRESH])
@@ -182,23 +124,30 @@ class DialogueTests(SynchronousTestCase):
     def test_private_peers(self) -> None:
         """The outcome lists the private peers for which the server granted a permission."""
         self.assertEqual(
-            self.run_dialogue(Server(allowed=("10.0.0.1",))), Outcome(Result.RELAYED, reached=("10.0.0.1",))
+            self.run_dialogue(MemoryTurnServer(allowed=("10.0.0.1",))), Outcome(Result.RELAYED, reached=("10.0.0.1",))
         )
 
     def test_wrong_secret(self) -> None:
         """A second 401 response ends the dialogue as refused."""
-        server = Server(secret="byron")
+        server = MemoryTurnServer(secret="byron")
         self.assertEqual(self.run_dialogue(server), Outcome(Result.REFUSED, 401))
         self.assertEqual(server.methods, [Method.ALLOCATE, Method.ALLOCATE])
 
     def test_stale_nonce(self) -> None:
         """A 438 response (stale nonce) makes the dialogue retry once; a second one ends it as refused."""
-        server = Server()
+        server = MemoryTurnServer()
         server.challenges = 2
         self.assertEqual(self.run_dialogue(server).result, Result.RELAYED)
-        server = Server()
+        server = MemoryTurnServer()
         server.challenges = 100
         self.assertEqual(self.run_dialogue(server), Outcome(Result.REFUSED, 438))
+
+    def test_refused_binding(self) -> None:
+        """An error response to a Binding request ends the dialogue as refused, with the error code."""
+        dialogue = Dialogue(None, transactions().__next__)
+        refusal: dict[int, bytes] = {Attribute.ERROR_CODE: bytes((0, 0, 5, 0))}
+        answer = Message(Method.BINDING, Kind.ERROR, decode(dialogue.request).transaction, refusal)
+        self.assertEqual(dialogue.received(answer), Outcome(Result.REFUSED, 500))
 
     def test_open_relay(self) -> None:
         """A server that allocates without authentication is reported as open."""
@@ -230,84 +179,6 @@ class DialogueTests(SynchronousTestCase):
         self.assertNotIn("lovelace", repr(ADA))
 
 
-class RecordingTransport:
-    """A datagram transport that records what is sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[bytes] = []
-        self.peer: tuple[str, int] | None = None
-
-    def connect(self, host: str, port: int) -> None:
-        """Record the peer."""
-        self.peer = (host, port)
-
-    def write(self, data: bytes) -> None:
-        """Record a datagram."""
-        self.sent.append(data)
-
-
-class TransportTests(SynchronousTestCase):
-    """Tests of dialogues over UDP and TCP."""
-
-    def test_datagrams(self) -> None:
-        """A request over UDP is retransmitted until its response arrives, and nothing is sent after the end."""
-        clock, wire, server = Clock(), RecordingTransport(), Server()
-        protocol = Datagrams(Dialogue(ADA, transactions().__next__), ("192.0.2.1", 3478), clock)
-        protocol.transport = wire
-        protocol.startProtocol()
-        clock.pump([0.5] * 2)
-        self.assertEqual(len(wire.sent), 3)
-        self.assertEqual(len(set(wire.sent)), 1)
-        for _ in range(8):
-            protocol.datagramReceived(encode(server.respond(wire.sent[-1])), ("192.0.2.1", 3478))
-        self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.RELAYED))
-        sent = len(wire.sent)
-        clock.pump([0.5] * 4)
-        self.assertEqual(len(wire.sent), sent)
-        protocol.stopProtocol()
-        self.assertEqual(clock.getDelayedCalls(), [])
-
-    def test_refused_datagrams(self) -> None:
-        """A closed UDP port ends the dialogue as closed, and a datagram that is not STUN ends it as nonsense."""
-        for happens, result in (
-            (lambda protocol: protocol.connectionRefused(), Result.CLOSED),
-            (lambda protocol: protocol.stopProtocol(), Result.CLOSED),
-            (lambda protocol: protocol.datagramReceived(b"hello", None), Result.NONSENSE),
-        ):
-            protocol = Datagrams(Dialogue(None, transactions().__next__), ("192.0.2.1", 3478), Clock())
-            protocol.transport = RecordingTransport()
-            protocol.startProtocol()
-            happens(protocol)
-            self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(result))
-
-    def test_stream(self) -> None:
-        """Responses over TCP are reassembled, even if each byte arrives separately."""
-        server, wire = Server(), StringTransport()
-        protocol = Stream(Dialogue(ADA, transactions().__next__))
-        protocol.makeConnection(wire)
-        for _ in range(8):
-            if not (request := wire.value()):
-                break
-            wire.clear()
-            for byte in encode(server.respond(request)):
-                protocol.dataReceived(bytes((byte,)))
-        self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.RELAYED))
-
-    def test_stream_of_something_else(self) -> None:
-        """A TCP server of another protocol is detected from its first bytes."""
-        protocol = Stream(Dialogue(None, transactions().__next__))
-        protocol.makeConnection(StringTransport())
-        protocol.dataReceived(b"HTTP/1.1 400 Bad Request\r\n")
-        self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.NONSENSE))
-
-    def test_closed_stream(self) -> None:
-        """A TCP connection that is closed without a response ends the dialogue as closed."""
-        protocol = Stream(Dialogue(None, transactions().__next__))
-        protocol.makeConnection(StringTransport())
-        protocol.connectionLost()
-        self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.CLOSED))
-
-
 class JudgementTests(SynchronousTestCase):
     """Tests of the findings about ICE servers, and of the servers that the configuration names."""
 
@@ -332,6 +203,8 @@ class JudgementTests(SynchronousTestCase):
             self.assertIn(said, found.text)
             self.assertEqual(bool(found.remedy), mark is not Mark.OK)
             self.assertNotIn("lovelace", repr(found))
+        closed = judge_ice(read_ice_url("turns:turn.example.org", ADA), Outcome(Result.CLOSED), minted=False)
+        self.assertIn("the connection is closed without an answer", closed.text)
 
     def test_urls(self) -> None:
         """A URL is parsed with the default port and transport of its scheme (RFC 7064 §3.2, RFC 7065 §3.2)."""

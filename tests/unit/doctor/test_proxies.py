@@ -47,7 +47,7 @@ class UrlTests(SynchronousTestCase):
             self.assertEqual((url.target, url.path, url.origin), (target, path, origin))
             self.assertEqual(url.socket, socket or f"{'wss' if target.tls else 'ws'}://{url.authority}/ws")
 
-    def test_what_is_none(self) -> None:
+    def test_unusable_urls(self) -> None:
         """Other schemes, URLs with a user, and characters that could break the HTTP request line are refused."""
         for text in (
             "", "calls.example.org", "ftp://calls.example.org/", "wss://calls.example.org/", "https://", "https:///x",
@@ -171,7 +171,7 @@ class ResponseTests(SynchronousTestCase):
         assert found is not None
         self.assertEqual((found.whole, found.status, found.code), (True, 403, "bad-origin"))
 
-    def test_what_is_none(self) -> None:
+    def test_other_protocols(self) -> None:
         """Bytes of other protocols are refused at once, and an endless status line as soon as it exceeds the limit."""
         for data in (b"SSH-2.0-x\r\n", b"\x15\x03\x01", b"HTTP/2 200\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"x" * 8):
             self.assertRaises(ValueError, read_response, data)

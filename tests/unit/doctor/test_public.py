@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.address import IPv4Address
+from attrs import evolve
+from cryptography.x509 import DNSName
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionRefusedError
-from twisted.internet.interfaces import (
-    IHostnameResolver,
-    IHostResolution,
-    IReactorPluggableNameResolver,
-    IResolutionReceiver,
-)
-from twisted.internet.testing import MemoryReactorClock
-from twisted.python.failure import Failure
-from twisted.test.iosim import FakeTransport, IOPump, connect
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from signald.auth.host_secret import FILE_NAME
 from signald.config.settings import Config
@@ -34,9 +23,13 @@ from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.reflection import RequestReflector
 from signald.server.web import make_site
+from signald.tls.context import ServerTLS, TLSFactory, server_context
 from tests.support.endpoints import PlainDialect, RecordingSwitchboard
 from tests.support.machines import NOW
+from tests.support.memory_network import MemoryNetwork
 from tests.support.memory_server import make_port
+from tests.support.public_authority import PublicAuthority
+from tests.support.reactors import install_reactor
 
 SECRET = bytes(range(32))
 
@@ -47,71 +40,17 @@ class Dialect(PlainDialect):
     subprotocol = "signald.1"
 
 
-@implementer(IHostnameResolver, IHostResolution)
-class Resolver:
-    """Resolves every name to the same address."""
+class Once:
+    """A server that accepts one TCP connection and then stops listening."""
 
-    name = "calls.example.org"
-
-    def resolveHostName(  # Twisted's interface
-        self,
-        resolutionReceiver: IResolutionReceiver,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Sequence[Any] | None = None,
-        transportSemantics: str = "TCP",
-    ) -> Any:
-        """Deliver the address immediately."""
-        resolutionReceiver.resolutionBegan(self)
-        resolutionReceiver.addressResolved(IPv4Address("TCP", "192.0.2.1", portNumber))
-        resolutionReceiver.resolutionComplete()
-        return self
-
-    def cancel(self) -> None:
-        """Do nothing, because the resolution is already complete."""
-
-
-@implementer(IReactorPluggableNameResolver)
-class Network(MemoryReactorClock):
-    """A reactor in memory whose TCP connections all lead to one site.
-
-    Attributes:
-        pumps: the pumps that carry the bytes of the connections.
-
-    """
-
-    nameResolver = Resolver()
-
-    def __init__(self, site: Any) -> None:
-        super().__init__()
+    def __init__(self, network: MemoryNetwork, site: Any) -> None:
+        self._network = network
         self._site = site
-        self.pumps: list[IOPump] = []
 
-    def installNameResolver(self, resolver: Any) -> Any:
-        """Ignore the resolver."""
-        return resolver
-
-    def run_for(self, seconds: float) -> None:
-        """Open the pending TCP connections, and advance the clock in steps of 0.1 s."""
-        for _ in range(round(seconds * 10) + 1):
-            while self.tcpClients:
-                _host, _port, factory, *_ = self.tcpClients.pop()
-                if self._site is None:
-                    factory.clientConnectionFailed(self.connectors[-1], Failure(ConnectionRefusedError()))
-                    continue
-                peer = IPv4Address("TCP", "127.0.0.1", 50000)
-                client, server = factory.buildProtocol(peer), self._site.buildProtocol(peer)
-                self.pumps.append(
-                    connect(
-                        server,
-                        FakeTransport(server, True, peerAddress=peer),
-                        client,
-                        FakeTransport(client, False, peerAddress=peer),
-                    )
-                )
-            for pump in self.pumps:
-                pump.flush()
-            self.advance(0.1)
+    def buildProtocol(self, address: Any) -> Any:  # Twisted's name
+        """Create the protocol of the only connection."""
+        self._network.site = None
+        return self._site.buildProtocol(address)
 
 
 class PublicTests(SynchronousTestCase):
@@ -124,7 +63,7 @@ class PublicTests(SynchronousTestCase):
         (self.path / FILE_NAME).write_bytes(SECRET)
         self.record = RecordingSwitchboard()
         self.limits = Limits(ping_seconds=2.0, pong_seconds=1.0)
-        self.network = Network(None)
+        self.network = MemoryNetwork()
         admission = Admission(self.limits, [ip_network("127.0.0.1")])
         signaling = SignalingFactory(
             make_port(
@@ -166,7 +105,7 @@ class PublicTests(SynchronousTestCase):
 
     def test_without_a_proxy_between(self) -> None:
         """A forged X-Forwarded-For header that no proxy replaces is reported, and so is missing encryption."""
-        self.network._site = self.site
+        self.network.site = self.site
         found = {one.topic: one for one in self.findings(check_public(self.network, self.visit())) if one.remedy}
         self.assertEqual(set(found), {"certificate", "proxy"})
         self.assertIn("is not encrypted", found["certificate"].text)
@@ -174,7 +113,7 @@ class PublicTests(SynchronousTestCase):
 
     def test_own_port(self) -> None:
         """At signald's own port, TLS and client addresses are not checked, and the session receives a welcome."""
-        self.network._site = self.site
+        self.network.site = self.site
         found = self.findings(check_public(self.network, self.visit(is_public=False)))
         self.assertEqual({one.mark for one in found}, {Mark.OK})
         self.assertEqual(found[-1].topic, "websocket")
@@ -182,20 +121,63 @@ class PublicTests(SynchronousTestCase):
     def test_without_the_secret(self) -> None:
         """Without the secret of the data directory, the check of client addresses is skipped."""
         (self.path / FILE_NAME).unlink()
-        self.network._site = self.site
+        self.network.site = self.site
         found = self.findings(check_public(self.network, self.visit()))
         self.assertEqual([one.topic for one in found if one.mark is Mark.SKIPPED], ["proxy"])
 
+    def test_secret_of_another_length(self) -> None:
+        """A secret that signald could not have created is not used."""
+        (self.path / FILE_NAME).write_bytes(SECRET[1:])
+        self.network.site = self.site
+        found = self.findings(check_public(self.network, self.visit()))
+        self.assertEqual([one.topic for one in found if one.mark is Mark.SKIPPED], ["proxy"])
+
+    def test_tls(self) -> None:
+        """At an https address, the certificate is judged, and the session opens over TLS."""
+        authority = PublicAuthority.create()
+        tls = ServerTLS(server_context(authority.issue(DNSName("calls.example.org"))))
+        self.network.site = TLSFactory(tls, False, self.site, self.network)
+        # Twisted's TLS clients use the reactor of the process.
+        install_reactor(self, self.network)
+        visit = evolve(
+            self.visit("https://calls.example.org/"),
+            store=trusted_store([authority.root]),
+            now=authority.now.timestamp(),
+        )
+        found = self.findings(check_public(self.network, visit))
+        self.assertEqual([one.mark for one in found if one.topic == "certificate"], [Mark.OK] * 3)
+        self.assertEqual(found[-1].text, "signald welcomes at wss://calls.example.org/ws.")
+
+    def test_no_websocket(self) -> None:
+        """If the handshake is refused, as at a wrong path, no session is opened."""
+        self.network.site = self.site
+        found = self.findings(check_public(self.network, self.visit("http://calls.example.org/wrong/")))
+        self.assertEqual((found[-1].topic, found[-1].mark), ("websocket", Mark.SKIPPED))
+
+    def test_lost_after_the_handshake(self) -> None:
+        """If the server stops between the handshake and the session, the session is reported as unreachable."""
+        self.network.site = Once(self.network, self.site)
+        found = self.findings(check_public(self.network, self.visit()))[-1]
+        self.assertEqual((found.topic, found.mark), ("websocket", Mark.FAILURE))
+        self.assertIn("cannot be reached: nothing listens there", found.text)
+
+    def test_idle_without_a_welcome(self) -> None:
+        """The idle check is skipped if the server does not respond to hello."""
+        self.network.site = self.site
+        self.patch(self, "send_welcome", lambda: None)
+        (found,) = self.findings(check_idle(self.network, self.visit()), 6.0)
+        self.assertEqual(found.mark, Mark.SKIPPED)
+
     def test_idle(self) -> None:
         """The idle check waits for two ping intervals and the timeout of a pong."""
-        self.network._site = self.site
+        self.network.site = self.site
         (found,) = self.findings(check_idle(self.network, self.visit()), 6.0)
         self.assertEqual(found.text, "An idle WebSocket lives for 5 s, longer than the 2 s between pings.")
 
     def test_who_is_signald(self) -> None:
         """A server that names itself signald is recognized; a closed port is not."""
         for site, said in ((self.site, True), (None, False)):
-            self.network._site = site
+            self.network.site = site
             check = Deferred.fromCoroutine(is_signald(self.network, Target("127.0.0.1", 9000, False)))
             self.network.run_for(0.5)
             self.assertIs(self.successResultOf(check), said)

@@ -1,4 +1,4 @@
-"""Tests of the doctor's report as text and as JSON, and of the check of open files."""
+"""Tests of the doctor's report as text and as JSON."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.doctor.descriptors import judge_descriptors
-from signald.doctor.findings import Mark, failed, failure, ok, skipped, warning
+from signald.doctor.findings import failed, failure, ok, skipped, warning
 from signald.doctor.report import as_json, as_text
 
 FINDINGS = [
@@ -55,15 +54,3 @@ class ReportTests(SynchronousTestCase):
         """Only a failure makes the examination fail; a warning does not."""
         self.assertTrue(failed(FINDINGS))
         self.assertFalse(failed([FINDINGS[0], FINDINGS[1], FINDINGS[3]]))
-
-
-class DescriptorTests(SynchronousTestCase):
-    """Tests of the check that the limit of open files suffices."""
-
-    def test_limits(self) -> None:
-        """64 files are reserved for other purposes; the finding names the number of possible connections."""
-        marks = {hard: judge_descriptors(hard, 1000, "It").mark for hard in (None, 1064, 1063, 1)}
-        self.assertEqual(marks, {None: Mark.OK, 1064: Mark.OK, 1063: Mark.FAILURE, 1: Mark.FAILURE})
-        found = judge_descriptors(1063, 1000, "It")
-        self.assertIn("enough for 999 connections only", found.text)
-        self.assertIn("1,064", found.remedy or "")

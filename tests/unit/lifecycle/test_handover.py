@@ -196,13 +196,13 @@ class HandoverTests(SynchronousTestCase):
         self.assertEqual(later.switchboard.hub.users[self.host_user].inbox.received, 3)
         self.assertEqual(list(later.switchboard.registry.sessions), [self.session])
 
-    def test_it_cannot_be_written(self) -> None:
+    def test_unwritable_file(self) -> None:
         """If the file cannot be written, a warning is logged, and no exception is raised."""
         self.directory.write_bytes(b"")
         self.old.handover.save(NOW)
         self.assertEqual(self.event_names(), ["state-lost"])
 
-    def test_what_cannot_be_written_down(self) -> None:
+    def test_state_that_cannot_be_encoded(self) -> None:
         """If the state cannot be encoded, the error is logged, and the next process starts without users."""
         user = self.old.switchboard.hub.users[self.host_user]
         user.queue.waiting.append(AppMessage(self.session, "\ud800"))
@@ -211,7 +211,7 @@ class HandoverTests(SynchronousTestCase):
         self.assertEqual(self.event_names(), ["state-failed"])
         self.assertEqual(self.start_next().switchboard.hub.users, {})
 
-    def test_it_cannot_be_read(self) -> None:
+    def test_unreadable_file(self) -> None:
         """If the file cannot be read, a warning is logged, and the process starts without users."""
         self.directory.mkdir()
         (self.directory / FILE_NAME).mkdir()

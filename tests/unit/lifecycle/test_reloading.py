@@ -55,7 +55,7 @@ class ReloadingTests(SynchronousTestCase):
         self.assertEqual([name for name, _ in self.applied], ["ice", "tokens"])
         self.assertEqual((self.event_names(), self.reloader.config), (["reloaded"], self.old))
 
-    def test_a_part_takes_what_is_new(self) -> None:
+    def test_changed_setting_is_applied(self) -> None:
         """A changed setting is passed to its part, becomes a part of the configuration in use, and is logged."""
         self.wanted = evolve(self.old, ice=Ice(turn_seconds=60.0))
         self.reloader.reload()
@@ -69,7 +69,7 @@ class ReloadingTests(SynchronousTestCase):
         self.reloader.reload()
         self.assertEqual(self.reloader.config, self.wanted)
 
-    def test_what_needs_a_restart_is_told(self) -> None:
+    def test_settings_that_need_a_restart_are_logged(self) -> None:
         """Settings that need a restart are logged at every reload, and the other settings are applied."""
         self.wanted = evolve(self.old, port=1, log=Log(LogFormat.JSON), ice=Ice(turn_seconds=60.0))
         for _ in range(2):
@@ -90,7 +90,7 @@ class ReloadingTests(SynchronousTestCase):
         self.reloader.reload()
         self.assertEqual((self.event_names(), self.applied, self.reloader.config), (["reload-refused"], [], self.old))
 
-    def test_a_part_that_refuses_keeps_what_it_had(self) -> None:
+    def test_refused_settings_are_not_applied(self) -> None:
         """A part that refuses its settings keeps its old ones, and the other parts are reloaded."""
         self.refusal = ConfigError("The file of keys is damaged.")
         self.wanted = evolve(self.old, ice=Ice(turn_seconds=60.0), tokens=Tokens(issuer="a"))

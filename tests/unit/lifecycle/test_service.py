@@ -9,12 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from twisted.application.service import Application
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorSocket
-from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from signald.config.settings import Config
 from signald.core.deadlines import DeadlineKind
@@ -37,37 +33,7 @@ from signald.server.socket_activation import PAGE, WS
 from signald.tap import make_daemon
 from signald.tls.certificates import LocalCertificate
 from tests.support.connections import MemoryConnection
-
-
-class AdoptedPort:
-    """A listening port of the reactor in memory."""
-
-    def __init__(self) -> None:
-        self.listening = True
-
-    def stopListening(self) -> Deferred[None]:
-        """Record that the port is closed."""
-        self.listening = False
-        return succeed(None)
-
-
-@implementer(IReactorSocket)
-class AdoptingReactor(MemoryReactorClock):
-    """A reactor in memory that adopts bound sockets.
-
-    Attributes:
-        ports: the adopted ports.
-
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ports: list[AdoptedPort] = []
-
-    def adoptStreamPort(self, descriptor: int, family: int, factory: object) -> Any:  # Twisted's name
-        """Record a new port."""
-        self.ports.append(AdoptedPort())
-        return self.ports[-1]
+from tests.support.reactors import AdoptingReactor
 
 
 class DaemonTests(SynchronousTestCase):

@@ -61,7 +61,7 @@ class StateFileTests(SynchronousTestCase):
         self.assertIsNone(self.file.take(NOW))
         self.assertFalse(self.directory.exists())
 
-    def test_it_is_its_owners_alone(self) -> None:
+    def test_only_the_owner_can_read_the_file(self) -> None:
         """The file has the mode 0600 regardless of the umask, and a file that others can read is refused."""
         before = os.umask(0)
         try:
@@ -101,7 +101,7 @@ class StateFileTests(SynchronousTestCase):
             changed[place] ^= 1
             self.assert_damaged(bytes(changed), "state.damaged")
 
-    def test_what_is_no_state(self) -> None:
+    def test_other_formats_are_refused(self) -> None:
         """Other formats, other versions, and records that are no snapshot despite a valid checksum are refused."""
 
         def head(body: bytes, kind: str = "signald-state-1", written: object = NOW) -> bytes:

@@ -80,7 +80,7 @@ class SocketTests(SynchronousTestCase):
             self.assertEqual(Supervision.of({"LISTEN_FDS": count, "LISTEN_PID": str(ME)}, ME).sockets, {})
         self.assertEqual(Supervision.of({}, ME).handed_over("page"), ())
 
-    def test_what_cannot_be_used(self) -> None:
+    def test_unusable_sockets(self) -> None:
         """An unknown name, a socket that does not listen, one that is not TCP, and a missing socket are refused."""
         with self.assertRaisesRegex(ConfigError, "a socket named pages"):
             self.hand_over(self.listener(), names="pages")

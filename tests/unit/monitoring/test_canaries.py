@@ -34,7 +34,7 @@ from tests.support.endpoints import (
     request,
     upgrade_request,
 )
-from tests.unit.lifecycle.test_service import AdoptingReactor
+from tests.support.reactors import AdoptingReactor
 
 CANARY = "kanarienvogel"
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
+
+from tests.mutants.judge import Fork
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -80,3 +85,27 @@ class JudgeTests(SynchronousTestCase):
     def test_endless(self) -> None:
         """A source with an endless loop is killed by the limit of processor time."""
         self.assertIn("signal", self.killer("def width():\n    while True: pass"))
+
+    def test_deadline(self) -> None:
+        """A fork that waits is killed at its deadline."""
+        waiting = subprocess.Popen(["sleep", "3600"], start_new_session=True)
+        fork = Fork(waiting.pid, self.directory, time.monotonic())
+        while (killer := fork.ended()) is None:
+            time.sleep(0.01)
+        self.assertEqual(killer, "the time limit")
+
+    def test_computing_after_the_deadline(self) -> None:
+        """A fork that computes is not killed at its deadline, but by its limit of processor time."""
+        computing = subprocess.Popen(
+            [sys.executable, "-c", "while True: pass"],
+            start_new_session=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (1, 2)),
+        )
+        state = Path(f"/proc/{computing.pid}/stat")
+        # The interpreter waits for files while it starts.
+        while int(state.read_text().rpartition(")")[2].split()[11]) < 20:
+            time.sleep(0.01)
+        fork = Fork(computing.pid, self.directory, time.monotonic())
+        while (killer := fork.ended()) is None:
+            time.sleep(0.01)
+        self.assertEqual(killer, f"signal {signal.SIGXCPU}")

@@ -253,7 +253,7 @@ class PostTests(SynchronousTestCase):
 class AddressTests(SynchronousTestCase):
     """URLs to which questions can be sent are checked."""
 
-    def test_it(self) -> None:
+    def test_https_or_this_machine(self) -> None:
         """A URL needs https, or has to name this machine."""
         for url in ("https://app.example/may", "https://10.0.0.1:8443/", "http://localhost:8080/a?b", "http://[::1]/"):
             self.assertTrue(is_usable(url), url)

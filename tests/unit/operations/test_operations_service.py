@@ -15,7 +15,7 @@ from signald.config.values import ConfigError
 from signald.monitoring.logs import Log
 from signald.operations.operations_service import READINESS_SECONDS, OperationsService
 from tests.support.operations_world import OperationsWorld
-from tests.unit.lifecycle.test_service import AdoptingReactor
+from tests.support.reactors import AdoptingReactor
 
 
 class ExpiringCertificate:

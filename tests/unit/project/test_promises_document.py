@@ -91,7 +91,8 @@ class PromisesDocumentTests(SynchronousTestCase):
         """The page of each row contains its words, so that a changed sentence is looked up here, too."""
         rows = promises()
         self.assertGreater(len(rows), 90)
-        self.assertEqual([row.words for row in rows if row.words not in page_text(row.page)], [])
+        missing = [f"{row.page.name}: {row.words}" for row in rows if row.words not in page_text(row.page)]
+        self.assertEqual(missing, [])
 
     def test_every_test_exists(self) -> None:
         """Each row has tests, and each of them exists."""

@@ -19,8 +19,8 @@ from signald.auth.tokens import TokenVerifier
 from signald.config.settings import Config, Tokens
 from signald.core.errors import ErrorCode
 from signald.core.messages import MAX_TOKEN_CHARACTERS, Role
-from signald.core.questions import Question, read_answer
 from signald.core.token_need import TokenNeed
+from signald.core.webhook_messages import Question, read_answer
 from signald_client.signaling.session_ids import find_session_id, find_token
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "tokens.md"

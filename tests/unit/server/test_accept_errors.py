@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.server.accept_errors import SUMMARY_SECONDS, AcceptErrorLog
 
 
-class UnacceptedTests(SynchronousTestCase):
+class AcceptErrorLogTests(SynchronousTestCase):
     """The tests emit the log events that Twisted's `tcp.Port` emits when accept(2) fails."""
 
     def setUp(self) -> None:

@@ -100,7 +100,7 @@ class ArrivalTests(SynchronousTestCase):
         self.assertEqual(admission._budget.addresses, {})
 
 
-class PlaceTests(SynchronousTestCase):
+class AdmissionTicketTests(SynchronousTestCase):
     """A ticket holds the parts of the budgets that one connection uses."""
 
     def setUp(self) -> None:

@@ -19,7 +19,7 @@ from tests.support.connections import make_switchboard
 from tests.support.memory_server import make_port
 
 
-class LimitingTests(SynchronousTestCase):
+class LimitsReloaderTests(SynchronousTestCase):
     """New limits reach every object that holds limits."""
 
     def setUp(self) -> None:

@@ -57,7 +57,7 @@ class MirrorTests(SynchronousTestCase):
         assert found is not None
         self.assertEqual(len(found.hops), MAX_HOPS)
 
-    def test_what_is_no_answer(self) -> None:
+    def test_invalid_reports_are_rejected(self) -> None:
         """The parser rejects any text that is not a report, since a proxy may have written it."""
         for value in ("", "e30=", "bnVsbA==", "!", "W10=", "é"):
             self.assertIsNone(read_seen(value), value)

@@ -262,7 +262,7 @@ class DrainTests(SiteCase):
 class NumberTests(SiteCase):
     """The number of connections is bounded."""
 
-    def test_of_an_address(self) -> None:
+    def test_connections_of_an_address_are_bounded(self) -> None:
         """An address has a bounded number of connections that are not WebSockets."""
         self.serve(Limits(address_connections=2))
         self.assertEqual(self.dial().upgrade(), 101)

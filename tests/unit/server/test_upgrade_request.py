@@ -62,7 +62,7 @@ class ChoiceTests(SynchronousTestCase):
 class RefusalTests(SynchronousTestCase):
     """The refusal's error code is derived from Autobahn's reason and status."""
 
-    def test_ours(self) -> None:
+    def test_own_error_codes(self) -> None:
         """A reason that is one of our error codes stands for that error, whatever the status."""
         self.assertIs(refusal("server-full", 500, "null"), ErrorCode.SERVER_FULL)
 

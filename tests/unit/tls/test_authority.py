@@ -110,7 +110,7 @@ class FromPairTests(SynchronousTestCase):
         """Create an authority."""
         self.authority = Authority.create(machine(), NOW)
 
-    def test_own(self) -> None:
+    def test_own_authority(self) -> None:
         """An authority that signald created is accepted."""
         self.assertEqual(Authority.from_pair(self.authority.pair), self.authority)
 

@@ -829,7 +829,7 @@ class SurvivalTests(SessionCase):
         (resume,) = sent(client.socket_opened(9.0))
         self.assertEqual(resume["received"], 1)
 
-    def test_nothing(self) -> None:
+    def test_survival_of_nothing(self) -> None:
         """With `nothing`, the client is a new user in no session."""
         client = make_host_client()
         effects = resume_client(client, "nothing", user="YOU")

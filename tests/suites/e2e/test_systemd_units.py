@@ -30,7 +30,7 @@ def need(*programs: str) -> None:
         raise SkipTest(f"{', '.join(missing)} is not installed")
 
 
-class UnitTests(SynchronousTestCase):
+class SystemdUnitTests(SynchronousTestCase):
     """Tests of the unit files with systemd's own tools."""
 
     def test_the_exposure_is_small(self) -> None:
@@ -95,23 +95,23 @@ class SandboxTests(SynchronousTestCase):
         host = NativeClient(self.supervisor.port, tls=True)
         self.addCleanup(host.close)
         welcome = host.greet(instance="host")
-        session = host.ask("open", password="sesame")["session"]
+        session = host.request("open", password="sesame")["session"]
         # bubblewrap reads the filter from the descriptor's current position, which is its end after the first start.
         os.lseek(self.seccomp, 0, os.SEEK_SET)
         self.supervisor.restart()
         again = NativeClient(self.supervisor.port, tls=True)
         self.addCleanup(again.close)
-        resumed = again.ask(
+        resumed = again.request(
             "resume", version=1, user=welcome["user"], secret=welcome["secret"], instance="host", received=1
         )
         self.assertEqual(resumed["resumed"], "everything")
         guest = NativeClient(self.supervisor.port, tls=True)
         self.addCleanup(guest.close)
         guest.greet()
-        self.assertEqual(guest.ask("join", session=session, password="sesame")["type"], "joined")
+        self.assertEqual(guest.request("join", session=session, password="sesame")["type"], "joined")
         original = NativeClient(self.supervisor.port_of("ws"), tls=False, subprotocols=[])
         self.addCleanup(original.close)
-        self.assertIn("NewUser", original.hear())
+        self.assertIn("NewUser", original.receive())
         for program in self.supervisor.programs:
             self.assertEqual(program.faults, [])
 

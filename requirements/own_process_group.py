@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Runs a command in the foreground of the terminal, alone: `foreground.py COMMAND…`.
+"""Runs a command in a process group of its own in the foreground of the terminal: `own_process_group.py COMMAND…`.
 
-make stops with `Interrupt` and status 130 when it gets the SIGINT of a Ctrl-C, even if its recipe ends well. The
-command therefore gets a process group of its own, which is the one that the terminal sends its signals to.
+`make run` needs it: make stops with `Interrupt` and status 130 when it receives the SIGINT of a Ctrl-C, even if its
+recipe ends well. The terminal sends its signals to the foreground process group alone, which make is not part of then.
 """
 
 from __future__ import annotations

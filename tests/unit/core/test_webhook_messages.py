@@ -10,8 +10,8 @@ from signald.core.decisions import JoinSession, OpenSession
 from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId, Traits, UserId
-from signald.core.questions import Question, make_question, read_answer
 from signald.core.session_settings import Settings
+from signald.core.webhook_messages import Question, make_question, read_answer
 
 ANN = UserId("0" * 26)
 SESSION = SessionId("7Q2M9RT6ZC")

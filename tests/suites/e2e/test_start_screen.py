@@ -23,10 +23,10 @@ WATCH = """(() => {
 })()"""
 
 
-class BeforeTests(CallTestCase):
+class StartScreenTests(CallTestCase):
     """Tests of a page that is not in a call yet."""
 
-    def before(
+    def open_page(
         self, browser: Chromium | None = None, granted: bool = True, **options: Any
     ) -> tuple[CallPage, ChromiumTab]:
         """Open the page with permission for camera and microphone granted already, or still to be requested."""
@@ -50,7 +50,7 @@ class BeforeTests(CallTestCase):
 
     def test_picture_without_a_press(self) -> None:
         """With permission granted earlier, the self-view and the microphone's level meter appear without a click."""
-        page, tab = self.before()
+        page, tab = self.open_page()
         self.see_themselves(tab)
         self.assertTrue(page.shown("self-level"))
         level = "document.getElementById('self-level').style.getPropertyValue('--level') > 0.1"
@@ -59,7 +59,7 @@ class BeforeTests(CallTestCase):
 
     def test_without_devices(self) -> None:
         """The page requests no permission if camera and microphone are switched off before."""
-        page, tab = self.before(granted=False)
+        page, tab = self.open_page(granted=False)
         tab.click("#mute")
         tab.click("#camera")
         page.wait_for_text("mute", "Unmute")
@@ -70,7 +70,7 @@ class BeforeTests(CallTestCase):
 
     def test_muted(self) -> None:
         """A person who joins muted is asked for the camera only."""
-        page, tab = self.before(granted=False)
+        page, tab = self.open_page(granted=False)
         tab.click("#mute")
         page.host()
         self.see_themselves(tab)
@@ -78,7 +78,7 @@ class BeforeTests(CallTestCase):
 
     def test_another_camera(self) -> None:
         """The page uses the chosen camera in this call and after a reload."""
-        page, tab = self.before(chromium_with_two_cameras())
+        page, tab = self.open_page(chromium_with_two_cameras())
         self.see_themselves(tab)
         tab.click("#devices summary")
         options = "[...document.getElementById('pick-camera').options].map(option => option.value)"
@@ -95,7 +95,7 @@ class BeforeTests(CallTestCase):
 
     def test_speaker(self) -> None:
         """Pressing the button of the speaker test plays a sound."""
-        _, tab = self.before()
+        _, tab = self.open_page()
         tab.click("#devices summary")
         cameras = "document.getElementById('pick-camera').options.length"
         until(lambda: tab.evaluate(cameras) > 0, PATIENCE, "the lists of devices")
@@ -104,7 +104,7 @@ class BeforeTests(CallTestCase):
 
     def test_the_name_is_remembered(self) -> None:
         """The page remembers the name for the next call."""
-        page, tab = self.before()
+        page, tab = self.open_page()
         tab.type("#name", "Ann")
         page.host()
         tab.click("#hang-up")

@@ -9,7 +9,7 @@ from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.waiting import until
 
 
-class DoorTests(CallTestCase):
+class PasswordAndLobbyTests(CallTestCase):
     """Admission by password and lobby."""
 
     def caller(self) -> Caller:
@@ -21,8 +21,8 @@ class DoorTests(CallTestCase):
     def test_password_and_lobby(self) -> None:
         """The page asks for the password, waits in the lobby, and admits and refuses visitors once it is the host."""
         host, page = self.caller(), self.page()
-        host.say("open", password="open sesame", lobby=True, capacity=3)
-        session = host.hear("opened")["session"]
+        host.send("open", password="open sesame", lobby=True, capacity=3)
+        session = host.receive("opened")["session"]
         page.tab.type("#name", "Ann")
         page.join(session)
         page.wait_for_text("error", "has a password")
@@ -34,22 +34,22 @@ class DoorTests(CallTestCase):
         page.tab.type("#password", "open sesame")
         page.join()
         page.wait_for_text("status", "Waiting to be let in")
-        knock = host.hear("knock")
+        knock = host.receive("knock")
         self.assertEqual(knock["name"], "Ann")
-        host.say("admit", session=session, user=knock["user"])
+        host.send("admit", session=session, user=knock["user"])
         page.wait_for("calling")
 
-        host.say("hand-over", session=session, user=knock["user"])
-        host.hear("host-changed")
+        host.send("hand-over", session=session, user=knock["user"])
+        host.receive("host-changed")
         guests = [self.caller(), self.caller()]
         for guest, name in zip(guests, ("Bob", "<b>Cat</b>"), strict=True):
-            guest.say("join", session=session, name=name, password="open sesame")
-            guest.hear("waiting")
+            guest.send("join", session=session, name=name, password="open sesame")
+            guest.receive("waiting")
         page.wait_for_text("knocks", "Bob wants to join")
         page.wait_for_text("knocks", "<b>Cat</b> wants to join")
         report.add_picture(page.tab, "knocks")
         page.tab.click("#knocks li:nth-child(2) button:nth-of-type(2)")
-        self.assertEqual(guests[1].hear("not-admitted")["reason"], "refused")
+        self.assertEqual(guests[1].receive("not-admitted")["reason"], "refused")
         page.tab.click("#knocks li button")
-        self.assertEqual(guests[0].hear("joined")["role"], "guest")
+        self.assertEqual(guests[0].receive("joined")["role"], "guest")
         until(lambda: not page.shown("knocks"), PATIENCE, "nobody to wait any more")
