@@ -30,7 +30,7 @@ NAMED_ELSEWHERE = {
 }
 
 #: Programs that every machine has on which `make test` runs: make itself, and packages that Debian calls essential.
-ALWAYS_THERE = {"make", "sh", "prlimit"}
+ALWAYS_THERE = {"make", "sh", "sleep", "prlimit"}
 
 
 def requirements() -> set[str]:
