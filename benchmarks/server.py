@@ -39,8 +39,11 @@ class Server:
     def __init__(self, directory: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
         """Start the process, and wait until it listens.
 
-        Arguments:: directory: the directory of its log and its data. ;; options: command-line options. ;; environment:
-        environment variables that replace or extend those of this process.
+        Arguments:
+            directory: the directory of its log and its data.
+            options: command-line options.
+            environment: environment variables that replace or extend those of this process.
+
         """
         self._log = directory / "signald.log"
         self.authority = directory / "data" / "ca.pem"

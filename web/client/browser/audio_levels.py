@@ -45,9 +45,13 @@ class AudioLevels:
     ) -> None:
         """Start measuring.
 
-        Args:: page: the page's elements. ;; state: the page's state. ;; media: the local microphone. ;; peers: returns
-        the peer connections by user. ;; refresh: called when the active speaker changes, or the local person talks
-        while muted.
+        Args:
+            page: the page's elements.
+            state: the page's state.
+            media: the local microphone.
+            peers: returns the peer connections by user.
+            refresh: called when the active speaker changes, or the local person talks while muted.
+
         """
         self.speech = ActiveSpeaker()
         self._page = page

@@ -58,11 +58,19 @@ class Call:
     ) -> None:
         """Connect to the server, and open or join the session that `state` names.
 
-        Args:: state: the page's state. ;; media: the local camera and microphone. ;; screen: the local shared screen.
-        ;; messaging: the messages between the pages. ;; refresh: called when `state` or `peers` changed. ;; log:
-        receives log lines for diagnosis. ;; name: the person's name; empty for none. ;; password: the password of the
-        session, existing or new; empty for none. ;; lobby: whether a session that is opened has a lobby. ;; identity:
-        the stored identity with which the signaling client resumes after a reload; empty for a new identity.
+        Args:
+            state: the page's state.
+            media: the local camera and microphone.
+            screen: the local shared screen.
+            messaging: the messages between the pages.
+            refresh: called when `state` or `peers` changed.
+            log: receives log lines for diagnosis.
+            name: the person's name; empty for none.
+            password: the password of the session, existing or new; empty for none.
+            lobby: whether a session that is opened has a lobby.
+            identity: the stored identity with which the signaling client resumes after a reload; empty for a new
+                identity.
+
         """
         self.peers = PeerConnections(
             state=state, media=media, screen=screen, messaging=messaging, send=self._send, refresh=self._settle, log=log

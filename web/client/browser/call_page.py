@@ -40,8 +40,11 @@ class CallPage:
     def __init__(self, state: PageState, page: Page, show_start: Callable[[], None]) -> None:
         """Create the features.
 
-        Args:: state: the page's state. ;; page: the page's elements. ;; show_start: shows the start screen for the
-        session that the page's URL names.
+        Args:
+            state: the page's state.
+            page: the page's elements.
+            show_start: shows the start screen for the session that the page's URL names.
+
         """
         self._state = state
         self._page = page
@@ -99,10 +102,15 @@ class CallPage:
     ) -> None:
         """Start a call, or join an existing call.
 
-        Args:: role: `host` or `guest`. ;; session_id: the session to join; empty for a new session. ;; name: the
-        person's name; empty for none. ;; password: the session's password; empty for none. ;; lobby: whether a session
-        that is opened has a lobby. ;; identity: the stored identity with which the signaling client resumes after a
-        reload; empty for a new identity.
+        Args:
+            role: `host` or `guest`.
+            session_id: the session to join; empty for a new session.
+            name: the person's name; empty for none.
+            password: the session's password; empty for none.
+            lobby: whether a session that is opened has a lobby.
+            identity: the stored identity with which the signaling client resumes after a reload; empty for a new
+                identity.
+
         """
         if not self._state.start_call(role, session_id):
             return

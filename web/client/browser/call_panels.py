@@ -42,9 +42,15 @@ class CallPanels:
     ) -> None:
         """Listen to the buttons.
 
-        Args:: page: the page's elements. ;; state: the page's state. ;; current: the current call. ;; devices: the
-        local devices. ;; media_status: the exchange of mute states and of the host's requests to mute. ;;
-        speaker_chosen: called when the person has chosen a loudspeaker. ;; refresh: called when the state has changed.
+        Args:
+            page: the page's elements.
+            state: the page's state.
+            current: the current call.
+            devices: the local devices.
+            media_status: the exchange of mute states and of the host's requests to mute.
+            speaker_chosen: called when the person has chosen a loudspeaker.
+            refresh: called when the state has changed.
+
         """
         self._page = page
         self._state = state

@@ -44,9 +44,13 @@ class DataChannel:
     ) -> None:
         """Create the channel.
 
-        Args:: connection: an `RTCPeerConnection`. ;; listeners: registers the event listeners, and removes them when
-        the connection is closed. ;; opened: called when texts can be sent. ;; received: called with each received text.
-        ;; closed: called when the channel has closed.
+        Args:
+            connection: an `RTCPeerConnection`.
+            listeners: registers the event listeners, and removes them when the connection is closed.
+            opened: called when texts can be sent.
+            received: called with each received text.
+            closed: called when the channel has closed.
+
         """
         self._channel = call(connection, "createDataChannel", LABEL, {"negotiated": True, "id": STREAM})
         listeners.listen(self._channel, "open", lambda event: opened())

@@ -84,9 +84,14 @@ class PeerConnection:
     ) -> None:
         """Create the connection.
 
-        Args:: negotiator: the negotiator of this pair of members. ;; configuration: W3C `RTCConfiguration`. ;; media:
-        the local camera and microphone. ;; screen: the local shared screen. ;; offers_first: whether this side sends
-        the first offer. ;; observer: sends the connection's messages, and is called on its changes.
+        Args:
+            negotiator: the negotiator of this pair of members.
+            configuration: W3C `RTCConfiguration`.
+            media: the local camera and microphone.
+            screen: the local shared screen.
+            offers_first: whether this side sends the first offer.
+            observer: sends the connection's messages, and is called on its changes.
+
         """
         self.user = negotiator.remote_user
         self.negotiator = negotiator

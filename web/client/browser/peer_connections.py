@@ -46,9 +46,15 @@ class PeerConnections:
     ) -> None:
         """Start without a connection.
 
-        Args:: state: the page's state. ;; media: the local camera and microphone. ;; screen: the local shared screen.
-        ;; messaging: the messages between the pages. ;; send: the attribute. ;; refresh: called when the state has
-        changed. ;; log: the attribute.
+        Args:
+            state: the page's state.
+            media: the local camera and microphone.
+            screen: the local shared screen.
+            messaging: the messages between the pages.
+            send: sends a message to another member through the server.
+            refresh: called when the state has changed.
+            log: receives log lines for diagnosis.
+
         """
         self.by_user: dict[str, PeerConnection] = {}
         self.ice_servers: list[dict[str, Any]] = []

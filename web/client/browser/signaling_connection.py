@@ -32,9 +32,12 @@ class SignalingConnection:
     def __init__(self, address: str, handle: Callable[[Value], None], identity: str, token: str) -> None:
         """Start without a WebSocket.
 
-        Args:: address: the URL of the server's WebSocket. ;; handle: called with each event of the client, and with
-        each `Negotiate`. ;; identity: the value of the attribute before the page was reloaded; empty for none. ;;
-        token: the person's access token; empty for none.
+        Args:
+            address: the URL of the server's WebSocket.
+            handle: called with each event of the client, and with each `Negotiate`.
+            identity: the stored text with which the client resumes after a reload; empty for a new identity.
+            token: the person's access token; empty for none.
+
         """
         self.client = client.SignalingClient(
             BrowserJson(),

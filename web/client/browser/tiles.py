@@ -45,9 +45,12 @@ class Tile:
     ) -> None:
         """Create a tile for a `figure` that contains a `video`.
 
-        Args:: figure: the element. ;; sound_blocked: called when the browser requires a click before it plays sound. ;;
-        pin: called with the picture's name when the person clicks its pin. ;; speaker_id: returns the id of the
-        loudspeaker to play through.
+        Args:
+            figure: the element.
+            sound_blocked: called when the browser requires a click before it plays sound.
+            pin: called with the picture's name when the person clicks its pin.
+            speaker_id: returns the id of the loudspeaker to play through.
+
         """
         self.figure = figure
         self.video = call(figure, "querySelector", "video")
@@ -175,8 +178,12 @@ class Tiles:
     def __init__(self, page: Page, state: PageState, speaker_id: SpeakerId, refresh: Callable[[], None]) -> None:
         """Use the page's first tile.
 
-        Args:: page: the page's elements. ;; state: the page's state. ;; speaker_id: returns the id of the loudspeaker
-        to play through. ;; refresh: called when the state has changed.
+        Args:
+            page: the page's elements.
+            state: the page's state.
+            speaker_id: returns the id of the loudspeaker to play through.
+            refresh: called when the state has changed.
+
         """
         self._state = state
         self._speaker_id = speaker_id

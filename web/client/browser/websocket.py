@@ -29,9 +29,13 @@ class BrowserWebSocket:
     ) -> None:
         """Start to connect.
 
-        Args:: address: the `ws:` or `wss:` URL. ;; subprotocol: the WebSocket subprotocol to request. ;; opened: called
-        when frames can be sent. ;; received: called with each text message. ;; closed: called once with the close code
-        and its reason, even if the WebSocket failed to open.
+        Args:
+            address: the `ws:` or `wss:` URL.
+            subprotocol: the WebSocket subprotocol to request.
+            opened: called when frames can be sent.
+            received: called with each text message.
+            closed: called once with the close code and its reason, even if the WebSocket failed to open.
+
         """
         self._closed = closed
         self._received = received
