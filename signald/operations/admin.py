@@ -16,7 +16,7 @@ from signald.monitoring.readiness import Readiness
 from signald.net.proxies import peer_host
 from signald.operations.admin_state import AdminState
 from signald.operations.admin_token import AdminToken, Check
-from signald.operations.endpoints import Endpoint
+from signald.operations.endpoints import Endpoint, NotFound
 from signald.server.problems import problem_of
 from signald.server.web import SignalingRequest
 
@@ -130,23 +130,15 @@ class _Admin(Resource):
 
     def getChild(self, path: bytes, request: Request) -> Resource:
         """Return a 404 for every other path, also for `/admin/`, where the page's relative links would be wrong."""
-        return _Nothing()
+        return NotFound()
 
     def getChildWithDefault(self, path: bytes, request: Request) -> Resource:
         """Return the child resource, or a 404 if no token is configured."""
-        return super().getChildWithDefault(path, request) if self._token.is_set else _Nothing()
+        return super().getChildWithDefault(path, request) if self._token.is_set else NotFound()
 
     def render(self, request: SignalingRequest) -> bytes | int:
         """Send the page, or a 404 if no token is configured."""
         return self._page.render(request) if self._token.is_set else request.send_error(ErrorCode.NOT_FOUND)
-
-
-class _Nothing(Endpoint):
-    """Responds to every request with 404."""
-
-    def render(self, request: SignalingRequest) -> bytes | int:
-        """Send the error response."""
-        return request.send_error(ErrorCode.NOT_FOUND)
 
 
 def make_admin(

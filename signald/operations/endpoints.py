@@ -22,7 +22,7 @@ from signald.server.problems import problem_of
 from signald.server.site import SignalingSite
 from signald.server.web import SignalingRequest
 
-__all__ = ["CONNECTIONS", "HEADERS", "SCRAPE_SECONDS", "Endpoint", "make_operations_site"]
+__all__ = ["CONNECTIONS", "HEADERS", "SCRAPE_SECONDS", "Endpoint", "NotFound", "make_operations_site"]
 
 CONNECTIONS = 64
 """The maximum number of TCP connections to the operator's listener, from all addresses together."""
@@ -77,10 +77,10 @@ class _Folder(Resource):
 
     def getChild(self, path: bytes, request: Request) -> Resource:
         """Return a 404, because no resource has that name."""
-        return _Missing()
+        return NotFound()
 
 
-class _Missing(Endpoint):
+class NotFound(Endpoint):
     """Responds to every request with 404."""
 
     def render(self, request: SignalingRequest) -> bytes | int:
