@@ -95,14 +95,14 @@ class _Metrics(Endpoint):
         super().__init__()
         self._registry = registry
         self._clock = clock
-        self._made = -math.inf
+        self._read_at = -math.inf
         self._body = b""
 
     def answer(self, request: SignalingRequest) -> bytes | int:
         """Send the metrics, which are read again if the cached ones are older than `SCRAPE_SECONDS`."""
         now = self._clock.seconds()
-        if now - self._made >= SCRAPE_SECONDS:
-            self._body, self._made = generate_latest(self._registry), now
+        if now - self._read_at >= SCRAPE_SECONDS:
+            self._body, self._read_at = generate_latest(self._registry), now
         request.setHeader("Content-Type", CONTENT_TYPE_PLAIN_0_0_4)
         return request.send(self._body)
 
@@ -128,9 +128,9 @@ class _Ready(Endpoint):
             return _well(request)
         reasons = self._readiness.reasons
         code = DRAINING if self._readiness.draining else "degraded"
-        told = [{"name": name, "detail": sentence} for name, sentence in reasons.items()]
+        problems = [{"name": name, "detail": sentence} for name, sentence in reasons.items()]
         status = HTTPStatus.SERVICE_UNAVAILABLE
-        return request.send_problem(status, problem_of(status, code, " ".join(reasons.values()), reasons=told))
+        return request.send_problem(status, problem_of(status, code, " ".join(reasons.values()), reasons=problems))
 
 
 def make_operations_site(

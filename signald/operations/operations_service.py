@@ -93,9 +93,9 @@ class OperationsService(MultiService):
             make_registry(sources), sources.readiness, [(b"admin", admin)], reactor, is_local
         )
         self._sources = sources
-        looks = TimerService(READINESS_SECONDS, self.update_readiness)
-        looks.clock = reactor
-        looks.setServiceParent(self)
+        readiness_timer = TimerService(READINESS_SECONDS, self.update_readiness)
+        readiness_timer.clock = reactor
+        readiness_timer.setServiceParent(self)
         stalls = StallService(sources.metrics, config.operations.stall_seconds, reactor, reactor.seconds)
         stalls.setServiceParent(self)
 
