@@ -194,7 +194,7 @@ def preview(stand: Stand) -> tuple[list[Figure], str]:
         try:
             tab.page.add_init_script(WATCH_PREVIEW)
             tab.open(stand.server.url)
-            shown = until(lambda tab=tab: tab.evaluate("globalThis.previewShown"), PATIENCE, "a preview")  # type: ignore[misc]
+            shown = until(lambda tab=tab: tab.evaluate("globalThis.previewShown"), PATIENCE, "a preview")  # type: ignore[misc] # mypy infers no type from a lambda's default
             seen.append(shown - tab.evaluate("globalThis.signald.marks.python"))
         finally:
             tab.close()

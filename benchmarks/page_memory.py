@@ -138,7 +138,7 @@ def soak(server: Server, browser: Chromium, minutes: int) -> dict[str, list[Samp
         if minute % step == 0:
             host.tab.page.wait_for_timeout(SETTLE_SECONDS * 1000)
             for name, page in pages.items():
-                until(lambda page=page: page.tab.evaluate(ALONE), PATIENCE, "the visitor to be gone")  # type: ignore[misc]
+                until(lambda page=page: page.tab.evaluate(ALONE), PATIENCE, "the visitor to be gone")  # type: ignore[misc] # mypy infers no type from a lambda's default
                 samples[name].append(page.sample(minute))
     for page in pages.values():
         page.tab.close()

@@ -293,12 +293,12 @@ class ConnectivityTests(CallTestCase):
         page = self.page()
         tab = page.tab
         tab.evaluate("document.getElementById('open-test').focus()")
-        tab.page.keyboard.press("Enter")  # type: ignore[attr-defined]
+        tab.page.keyboard.press("Enter")  # type: ignore[attr-defined] # Chromium's tab alone has a page
         page.wait_for("test")
         focused = "document.activeElement.id"
         until(lambda: tab.evaluate(focused) == "test-start", PATIENCE, "the focus on the button")
         until(lambda: page.text("test-checks"), PATIENCE, "the list")
-        tab.page.keyboard.press("Enter")  # type: ignore[attr-defined]
+        tab.page.keyboard.press("Enter")  # type: ignore[attr-defined] # Chromium's tab alone has a page
         until(lambda: "works" in page.text("test-call-state"), 2 * PATIENCE, "the test to end")
         self.assertEqual(tab.evaluate(focused), "test-start")
         self.assertEqual(tab.evaluate("document.getElementById('test-checks').ariaLive"), "polite")

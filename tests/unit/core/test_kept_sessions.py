@@ -69,7 +69,7 @@ class Case(SynchronousTestCase):
 
     def again(self, client: Client, **settings: bool | int | str) -> list[Event]:
         """Reopen the session with the key."""
-        return client.send(Open(session=self.session, host_key=self.key, id=ID, **settings))  # type: ignore[arg-type]
+        return client.send(Open(session=self.session, host_key=self.key, id=ID, **settings))  # type: ignore[arg-type] # each setting has one of the types
 
     def kept(self) -> tuple[Client, SessionId]:
         """Open another kept session, with its own host."""

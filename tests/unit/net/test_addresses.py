@@ -35,7 +35,7 @@ class UsableTests(SynchronousTestCase):
 
     def test_unusable(self) -> None:
         """Unspecified, multicast and IPv6 link-local addresses are left out; IPv4 link-local ones are not."""
-        found = usable(addresses("0.0.0.0", "224.0.0.251", "::", "ff02::1", "fe80::1", "169.254.7.7"))  # noqa: S104
+        found = usable(addresses("0.0.0.0", "224.0.0.251", "::", "ff02::1", "fe80::1", "169.254.7.7"))  # noqa: S104 # nothing is bound
         self.assertEqual(found, (*LOOPBACK, *addresses("169.254.7.7")))
 
 

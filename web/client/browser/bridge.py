@@ -126,7 +126,7 @@ async def _run_guarded(coroutine: Coroutine[Any, Any, None]) -> None:
 def _fail(error: Exception) -> None:
     """Log an unexpected exception, and offer the person a reload."""
     if sys.implementation.name == "micropython":
-        sys.print_exception(error, sys.stderr)  # type: ignore[attr-defined]
+        sys.print_exception(error, sys.stderr)  # type: ignore[attr-defined] # MicroPython alone has it
     shim.broken(repr(error))
 
 
