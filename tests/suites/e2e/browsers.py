@@ -40,19 +40,6 @@ def chromium_without_camera() -> Chromium:
 
 
 @functools.cache
-def chromium_with_permission() -> Chromium:
-    """Return the shared Chromium that reports camera and microphone as permitted before a page asks for them.
-
-    It is the whole browser: the headless build permits them too, but reports that the user would be asked.
-
-    Raises:
-        SkipTest: there is no Chromium on this machine.
-
-    """
-    return _start_chromium(program=windowed_executable())
-
-
-@functools.cache
 def chromium_with_two_cameras() -> Chromium:
     """Return the shared Chromium that has two cameras, which is the whole browser.
 

@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Pla
 
 from tests.suites.e2e.waiting import until
 
-__all__ = ["Chromium", "ChromiumTab", "Error", "executable", "windowed_executable"]
+__all__ = ["GRANTED", "Chromium", "ChromiumTab", "Error", "executable", "windowed_executable"]
 
 #: Features of Chromium that no page needs. The first three belong to the address bar; their hidden pages in every
 #: window cost more processor time than the page under test: 2 s of the first 5 s of a window. The others are the
@@ -52,6 +52,10 @@ QUIET = (
 #: Chromium's message when it refuses a service worker: the tests make Chromium ignore certificate errors of a page, but
 #: Chromium does not ignore those of the page's service worker.
 NO_WORKER = "An SSL certificate error occurred when fetching the script."
+
+#: The option `permissions` of a tab whose page is told that camera and microphone are granted. The headless build
+#: grants them to every page that asks, but reports that a user would be asked; the start screen then asks for nothing.
+GRANTED = ("camera", "microphone")
 
 #: The seconds that one step may take.
 PATIENCE = 20.0

@@ -9,6 +9,7 @@ from tests.suites.e2e.browser import Tab
 from tests.suites.e2e.browsers import browser, chromium, chromium_with_two_cameras, chromium_without_camera
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.chromium import GRANTED
 from tests.suites.e2e.layout import WITHIN, LayoutChecks
 from tests.suites.e2e.turn import TurnServer
 from tests.suites.e2e.waiting import until
@@ -208,7 +209,9 @@ class ConnectivityTests(CallTestCase):
 
     def test_leave_while_the_camera_is_asked_for(self) -> None:
         """A camera that is granted after the person has left the connectivity test is released at once."""
-        page = self.open_test()
+        tab = chromium().tab(permissions=GRANTED)
+        self.addCleanup(tab.close)
+        page = self.open_test(tab)
         page.tab.evaluate("document.getElementById('test-start').click()")
         page.tab.evaluate("document.getElementById('test-back').click()")
         page.wait_for("start")
@@ -274,7 +277,7 @@ class ConnectivityTests(CallTestCase):
 
     def test_camera_of_the_start_screen(self) -> None:
         """The start screen releases its camera for the connectivity test, and acquires it again afterwards."""
-        tab = chromium().tab(permissions=["camera", "microphone"])
+        tab = chromium().tab(permissions=GRANTED)
         self.addCleanup(tab.close)
         tab.page.add_init_script(WATCH)
         page = CallPage(tab)

@@ -7,10 +7,10 @@ from typing import Any
 
 from playwright.sync_api import Route
 
-from tests.suites.e2e.browsers import chromium, chromium_with_permission, chromium_with_two_cameras
+from tests.suites.e2e.browsers import chromium, chromium_with_two_cameras
 from tests.suites.e2e.call_page import PATIENCE, SILENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.chromium import Chromium, ChromiumTab
+from tests.suites.e2e.chromium import GRANTED, Chromium, ChromiumTab
 from tests.suites.e2e.waiting import until
 
 #: JavaScript: size and playing time of the video that a selector finds, and its audio energy.
@@ -263,7 +263,7 @@ class StageTests(CallTestCase):
     def test_devices_after_a_failure(self) -> None:
         """A second attempt to join uses the same devices as the first."""
         daemon = self.start_daemon()
-        page = self.tab(chromium_with_permission())
+        page = self.tab(permissions=GRANTED)
         kinds = "document.getElementById('local-video').srcObject.getTracks().map(track => track.kind).sort().join()"
         until(lambda: page.tab.evaluate(kinds) == "audio,video", PATIENCE, "the own picture and sound")
         page.tab.click("#mute")
