@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.runner import micropython
 from tests.runner.checks import linted, make_links, typed
 from tests.runner.imports import PACKAGES, Graph, module_name, nearest, read_graph
 from tests.runner.parts import KEPT, Setting, make_parts, run_parts
@@ -122,11 +123,15 @@ def choose(
 
 
 def lint(root: Path, changed: Iterable[Path]) -> Tally:
-    """Run the linter and the formatter over the changed files; each counts as a test."""
+    """Run the linter, the formatter and MicroPython's compiler over the changed files; each counts as a test."""
     tally = Tally()
     directories = tuple(linted(root))
     paths = [str(path) for path in changed if path.suffix == ".py" and path.parts[0] in directories]
     paths = [path for path in paths if (root / path).exists()]
+    compiled = [path for path in micropython.sources(root) if str(path.relative_to(root)) in paths]
+    faults = micropython.faults(compiled)
+    tally.passed += bool(compiled) and not faults
+    tally.failed += [f"MicroPython: {path.relative_to(root)}: {fault}" for path, fault in faults.items()]
     for name, command in (("ruff check", ("check",)), ("ruff format", ("format", "--check"))) if paths else ():
         program = Path(sys.executable).parent / "ruff"
         done = subprocess.run([program, *command, "--quiet", *paths], cwd=root, check=False)
