@@ -72,7 +72,7 @@ class Package:
     @property
     def percent(self) -> float:
         """The covered part in percent."""
-        return FULL * self.covered / self.total if self.total else FULL
+        return FULL * self.covered / self.total
 
 
 def is_recorded(root: Path) -> bool:
@@ -88,7 +88,7 @@ def clear(root: Path) -> None:
 
 
 def packages(report: Mapping[str, Any]) -> dict[str, Package]:
-    """Sum up the JSON report of coverage.py by directory."""
+    """Sum up the JSON report of coverage.py by directory; one without any lines or branches is left out."""
     found: dict[str, Package] = {}
     for file, entry in sorted(report["files"].items()):
         package = found.setdefault(str(Path(file).parent), Package())
@@ -99,7 +99,7 @@ def packages(report: Mapping[str, Any]) -> dict[str, Package]:
         branches = [f"{start}->{end if end > 0 else 'exit'}" for start, end in entry["missing_branches"]]
         if lines or branches:
             package.missing[file] = ", ".join([*lines, *branches])
-    return found
+    return {name: package for name, package in found.items() if package.total}
 
 
 def floor_of(name: str, recorded: Mapping[str, float]) -> float:
@@ -110,8 +110,9 @@ def floor_of(name: str, recorded: Mapping[str, float]) -> float:
 
 
 def judge(found: Mapping[str, Package], recorded: Mapping[str, float]) -> dict[str, str]:
-    """Return a sentence for each package that is below its floor."""
-    faults = {}
+    """Return a sentence for each package that is below its floor, or has a floor and was not measured."""
+    fault = "it has a floor and was not measured; --record-floors removes the floor of a package that is gone"
+    faults = dict.fromkeys(recorded.keys() - found.keys(), fault)
     for name, package in found.items():
         floor = floor_of(name, recorded)
         if package.percent < (floor if floor == FULL else floor - TOLERANCE):
@@ -174,7 +175,7 @@ def check(root: Path, *, show: bool, record: bool) -> Tally:
             say(f"    {file}: {missing}")
     say(f"Files that CPython cannot import are not measured: {len(unmeasured(root))}.")
     say()
-    tally.passed = len(found) - len(faults)
+    tally.passed = len(found.keys() - faults.keys())
     tally.failed = [f"coverage: {name}: {fault}" for name, fault in faults.items()]
     tally.seconds = time.monotonic() - started
     return tally

@@ -35,6 +35,11 @@ class FloorTests(SynchronousTestCase):
         faults = judge(found, {"signald/net": 97.5, "clients": 97.5})
         self.assertEqual(faults, {"clients": "97.44 % is covered, and its floor is 97.50 %"})
 
+    def test_not_measured(self) -> None:
+        """A package that has a floor and is missing from the report is a fault, so that no floor is lost unnoticed."""
+        faults = judge({"clients": percent(99)}, {"clients": 98.0, "signald/net": 98.0})
+        self.assertEqual(list(faults), ["signald/net"])
+
     def test_raised(self) -> None:
         """Recording the floors again never lowers a floor; a package that was removed loses its floor."""
         found = {"signald/net": percent(97), "clients": percent(99)}
@@ -53,6 +58,12 @@ class FloorTests(SynchronousTestCase):
         self.assertEqual((found["signald/net"].covered, found["signald/net"].total), (18, 24))
         self.assertEqual(found["signald/net"].missing, {"signald/net/a.py": "7, 3->7, 5->exit"})
         self.assertEqual(found["clients"].percent, 75.0)
+
+    def test_package_without_lines(self) -> None:
+        """A directory of which nothing can run, as one with a docstring alone, is not in the table."""
+        summary = {"covered_lines": 0, "covered_branches": 0, "num_statements": 0, "num_branches": 0}
+        file = {"summary": summary, "missing_lines": [], "missing_branches": []}
+        self.assertEqual(packages({"files": {"web/client/browser/__init__.py": file}}), {})
 
 
 class LastRunTests(SynchronousTestCase):
