@@ -121,6 +121,7 @@ class OutputQueue:
         """
         while self._waiting:
             self._transport.write(self._waiting.popleft())
+        self._waiting_bytes = 0
         self._stall_detector.stop()
         self._stall_detector.start()
 
