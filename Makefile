@@ -53,7 +53,7 @@ system-test:
 check unit peer packaging: install-test
 	@$(RUN_TESTS) $@
 
-check: ## lint, formatting, types and import contracts
+check: ## lint, formatting, types, import contracts, MicroPython's syntax, floors of the coverage measured last
 unit: ## the unit tests
 peer: ## the tests of the Python peer
 packaging: ## build the wheel and try it in an empty environment

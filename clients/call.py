@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from signald_client.command import EXIT_FLOWED, EXIT_NOT_FLOWED, print_error
 from signald_client.errors import MediaError, RefusedError, UnreachableError
+from signald_client.exit_status import EXIT_FLOWED, EXIT_NOT_FLOWED, print_error
 from signald_client.media import EchoMedia, FileMedia, Media
 from signald_client.pattern import PatternAndTone
 from signald_client.peer import Peer

@@ -6,19 +6,15 @@ import argparse
 import importlib.util
 import logging
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from signald_client.exit_status import EXIT_NO_CALL, EXIT_NOT_FLOWED, print_error
+
 __all__ = ["main", "parse_arguments"]
 
 DEFAULT_SERVER = "wss://localhost:9000/ws"
-
-EXIT_FLOWED = 0
-EXIT_NOT_FLOWED = 1
-EXIT_NO_CALL = 2
-"""Exit statuses: media flowed both ways; it did not; no call could be tried."""
 
 SIDE_PIXELS = range(16, 3841, 2)
 """Allowed width and height of the pattern; even, as YUV 4:2:0 halves them."""
@@ -135,9 +131,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # The signal came before the call had set its own handler.
         return EXIT_NOT_FLOWED
-
-
-def print_error(sentence: str) -> int:
-    """Write one sentence to standard error, and return `EXIT_NO_CALL`."""
-    sys.stderr.write(f"signald-peer: {sentence}\n")
-    return EXIT_NO_CALL

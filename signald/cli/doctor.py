@@ -32,6 +32,10 @@ SECONDS = 30.0
 """The default of `--seconds`, the timeout of the checks, which run concurrently."""
 
 
+Tell = Callable[[list[Finding]], int]
+"""Prints the findings and returns the exit status of the command."""
+
+
 class DoctorOptions(Options):
     """The options of `signald doctor`: those of the daemon's configuration, and those of the checks."""
 
@@ -48,8 +52,43 @@ class DoctorOptions(Options):
     ]
 
 
-def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run all checks; return 0 if none failed, 1 if one failed, 2 if an option or the configuration is invalid."""
+def run_checks(target: DoctorTarget, tell: Tell) -> int:
+    """Run the checks in the reactor of this process, pass the findings to `tell`, and return its exit status.
+
+    `tell` is called before the reactor stops, because a thread that still resolves a name delays the process's end.
+    """
+    from twisted.internet import reactor
+
+    statuses: list[int] = []
+    failures: list[Failure] = []
+
+    def begin() -> None:
+        done = Deferred.fromCoroutine(examine(target, reactor, deferToThread))
+        done.addCallbacks(lambda findings: statuses.append(tell(findings)), failures.append)
+        done.addBoth(lambda _: reactor.stop())
+        # After SIGINT the checks must not go on: they would report the TCP connections that the shutdown closes.
+        reactor.addSystemEventTrigger("before", "shutdown", done.pause)
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    for one in failures:
+        one.raiseException()
+    return statuses[0] if statuses else INTERRUPTED
+
+
+def main(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    run: Callable[[DoctorTarget, Tell], int] = run_checks,
+) -> int:
+    """Run all checks; return 0 if none failed, 1 if one failed, 2 if an option or the configuration is invalid.
+
+    Arguments:
+        arguments: the command line after the command's name.
+        environment: the environment variables.
+        run: examines a target, passes the findings to a function, and returns that one's exit status.
+
+    """
     options = DoctorOptions("doctor")
     try:
         options.parseOptions(list(arguments))
@@ -64,7 +103,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         _write(out, as_json(findings) if options["json"] else as_text(findings, colour=colour))
         return 1 if failed(findings) else 0
 
-    return _run(target, tell)
+    return run(target, tell)
 
 
 def _target(options: DoctorOptions, environment: Mapping[str, str]) -> DoctorTarget:
@@ -110,30 +149,6 @@ def _seconds(text: str) -> float:
     if not 1 <= seconds <= 3600:
         raise ConfigError(f"--seconds: {text:.20} is not a number from 1 to 3600.")
     return seconds
-
-
-def _run(target: DoctorTarget, tell: Callable[[list[Finding]], int]) -> int:
-    """Run the checks in the reactor of this process, pass the findings to `tell`, and return its exit status.
-
-    `tell` is called before the reactor stops, because a thread that still resolves a name delays the process's end.
-    """
-    from twisted.internet import reactor
-
-    statuses: list[int] = []
-    failures: list[Failure] = []
-
-    def begin() -> None:
-        done = Deferred.fromCoroutine(examine(target, reactor, deferToThread))
-        done.addCallbacks(lambda findings: statuses.append(tell(findings)), failures.append)
-        done.addBoth(lambda _: reactor.stop())
-        # After SIGINT the checks must not go on: they would report the TCP connections that the shutdown closes.
-        reactor.addSystemEventTrigger("before", "shutdown", done.pause)
-
-    reactor.callWhenRunning(begin)
-    reactor.run()
-    for one in failures:
-        one.raiseException()
-    return statuses[0] if statuses else INTERRUPTED
 
 
 def _write(out: TextIO, text: str) -> None:

@@ -8,6 +8,7 @@ or would not find the module.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from importlib import import_module
 
 from twisted.application.service import Service
@@ -38,8 +39,16 @@ _log = Logger()
 class PreloadService(Service):
     """Imports `LATE_MODULES`, one in each iteration of the reactor, so that messages are handled between imports."""
 
-    def __init__(self, reactor: IReactorTime) -> None:
+    def __init__(self, reactor: IReactorTime, import_module: Callable[[str], object] = import_module) -> None:
+        """Make a service that is not started.
+
+        Arguments:
+            reactor: schedules the imports.
+            import_module: imports one module by its name.
+
+        """
         self._reactor = reactor
+        self._import_module = import_module
         self._modules = deque(LATE_MODULES)
         self._next: IDelayedCall | None = None
 
@@ -61,11 +70,11 @@ class PreloadService(Service):
             return
         name = self._modules[0]
         try:
-            import_module(name)
+            self._import_module(name)
         except OSError:
             self._next = self._reactor.callLater(RETRY_SECONDS, self._import_one)
             return
-        except ImportError:
+        except Exception:  # noqa: BLE001 # a file that is half replaced raises anything, and others can be imported
             _log.failure(
                 "{module} cannot be imported: {reason}", event="preload-failed", module=name, reason=LATE_MODULES[name]
             )

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits, TokenBucket
 from signald.server.autobahn_options import Silence
-from signald.server.output import OutputQueue
+from signald.server.output import MAX_DISCARDED_BYTES, OutputQueue
 from signald.server.port import SignalingPort
 
 __all__ = ["BoundedProtocol", "close_code"]
@@ -23,11 +23,9 @@ CLOSING_STEPS = 64
 """Parsing steps allowed after we sent a close frame, so that a peer in mid-message can still reach its own. Later input
 is discarded."""
 
-MAX_DISCARDED_BYTES = 131072
-"""Bytes of discarded input after which the peer is no longer read from, and is aborted after `ABORT_SECONDS`."""
-
 ABORT_SECONDS = 0.25
-"""Seconds between the two, in which the peer can read the close frame: an abort discards what it has not read."""
+"""Seconds from the end of reading, after `MAX_DISCARDED_BYTES`, to the abort. In these the peer can read the close
+frame: an abort discards what it has not read."""
 
 MESSAGES_PER_READ = 8
 """Messages handled per read before yielding to the reactor; the rest are handled one per iteration, so that one peer

@@ -10,7 +10,11 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from zope.interface import implementer
 
-__all__ = ["OutputQueue", "StallDetector", "is_sent"]
+__all__ = ["MAX_DISCARDED_BYTES", "OutputQueue", "StallDetector", "is_sent"]
+
+MAX_DISCARDED_BYTES = 131072
+"""Bytes of input that are discarded while the last output, such as a close frame, is sent. A peer that sends more is
+aborted."""
 
 _TRANSPORT_BYTES = 65536
 """Bytes that a Twisted transport buffers before it pauses its producer (`abstract.FileDescriptor.bufferSize`)."""
@@ -121,6 +125,7 @@ class OutputQueue:
         """
         while self._waiting:
             self._transport.write(self._waiting.popleft())
+        self._waiting_bytes = 0
         self._stall_detector.stop()
         self._stall_detector.start()
 
@@ -156,11 +161,10 @@ class OutputQueue:
 
 def is_sent(transport: Any) -> bool:
     """Whether the kernel has taken everything from a transport; under TLS, from the transport below."""
-    while getattr(transport, "dataBuffer", None) is None:
-        transport = getattr(transport, "transport", None)
-        if transport is None:
-            return False
-    return len(transport.dataBuffer) == transport.offset and not getattr(transport, "_tempDataBuffer", None)
+    lowest = _lowest(transport)
+    return (
+        lowest is not None and len(lowest.dataBuffer) == lowest.offset and not getattr(lowest, "_tempDataBuffer", None)
+    )
 
 
 def _position(transport: Any) -> tuple[int, int] | None:
@@ -168,8 +172,12 @@ def _position(transport: Any) -> tuple[int, int] | None:
 
     Under TLS it is the position of the transport below. A reader that takes a little at a time is slow, not gone.
     """
-    while getattr(transport, "dataBuffer", None) is None:
+    lowest = _lowest(transport)
+    return None if lowest is None else (len(lowest.dataBuffer), lowest.offset)
+
+
+def _lowest(transport: Any) -> Any:
+    """The transport that writes to the socket: under TLS, the one below; None if there is none with a buffer."""
+    while transport is not None and getattr(transport, "dataBuffer", None) is None:
         transport = getattr(transport, "transport", None)
-        if transport is None:
-            return None
-    return len(transport.dataBuffer), transport.offset
+    return transport

@@ -21,16 +21,13 @@ from signald.net.origins import read_host
 from signald.net.proxies import client_address, peer_host
 from signald.server.admission import Admission, AdmissionTicket
 from signald.server.draining import ConnectionSet
-from signald.server.output import StallDetector
+from signald.server.output import MAX_DISCARDED_BYTES, StallDetector
 from signald.server.problems import last_response
 
 __all__ = ["SignalingChannel", "SignalingSite"]
 
 MAX_HEADERS = 100
 """Header lines of a request, at most: each costs time, and Twisted would read 500."""
-
-MAX_DISCARDED_BYTES = 131072
-"""Bytes that are discarded after a connection's last request before the connection is aborted."""
 
 IDLE_SECONDS = 15.0
 """Seconds for which an idle connection is kept after its last response (RFC 9112 §9.3)."""

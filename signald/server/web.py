@@ -187,21 +187,11 @@ class _Folder(Resource):
     """A folder, which has children and no content; the empty name below the root is the page."""
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        """Answer 404 for every name without a child."""
-        return _Missing()
+        """Answer every name without a child as a folder without children, with 404."""
+        return _Folder()
 
     def render_GET(self, request: SignalingRequest) -> bytes | int:
         """Answer 404, since folders are not listed."""
-        return request.send_error(ErrorCode.NOT_FOUND)
-
-
-class _Missing(Resource):
-    """A resource that does not exist."""
-
-    isLeaf = True
-
-    def render_GET(self, request: SignalingRequest) -> bytes | int:
-        """Answer 404."""
         return request.send_error(ErrorCode.NOT_FOUND)
 
 

@@ -1,4 +1,7 @@
-"""Runs the linter, the formatter, the type checker and the import contracts; each counts as a test.
+"""Runs the checks of the checkout; each counts as a test.
+
+They are the linter, the formatter, the type checker, the import contracts, MicroPython's compiler, and the comparison
+of the last run's coverage with its floors.
 
     checks.py --root DIRECTORY --record FILE
 
@@ -54,6 +57,8 @@ def commands(root: Path) -> dict[str, list[str]]:
         "ruff format": ["ruff", "format", "--check", "--quiet", *linted(root)],
         "mypy": ["mypy", *typed(root)],
         "import-linter": ["lint-imports", "--no-logo", "--cache-dir", ".checks/import-linter"],
+        "MicroPython": ["python", "-m", "tests.runner.micropython"],
+        "coverage floors": ["python", "-m", "tests.runner.coverage_floors"],
     }
 
 

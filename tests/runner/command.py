@@ -90,6 +90,9 @@ def run_suites(options: argparse.Namespace, scratch: Path) -> Tally:
         print_table(
             {name: suites[name] for name in [*order, "coverage"] if name in suites}, time.monotonic() - started, lanes
         )
+    all_unit = any(selection.suite.name == "unit" and selection.whole for selection in selections)
+    if all_unit and not interrupted and not suites["unit"].failed:
+        quick.clear_pending(root)
     everything = total(suites.values())
     if options.record_times:
         write_times(root, times | by_module(everything.tests))

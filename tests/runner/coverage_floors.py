@@ -1,7 +1,8 @@
 """Compares the coverage of each package with the floor that is recorded for it.
 
 A package is a directory of sources. What is measured is lines and branches together, in percent, in the unit and the
-peer suite. A floor is only ever raised: `run.py --record-floors unit peer`.
+peer suite. A floor is only ever raised: `run.py --record-floors unit peer`. `python -m tests.runner.coverage_floors`
+compares the floors with the data of the last such run.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ FILE = "tests/runner/coverage_floors.json"
 #: The directory of the processes' data, below the root.
 DATA = ".checks/coverage"
 
+#: The file that coverage.py combines the processes' data into, below the root.
+COMBINED = ".coverage"
+
 #: The packages that no floor but 100 % is good enough for: they are pure, so that every branch can be tested.
 COMPLETE = ("signald/core", "signald/dialects")
 
@@ -42,6 +46,9 @@ LEAST = 95.0
 #: The module through which the page's browser edge reaches JavaScript. It exists in MicroPython on WebAssembly alone,
 #: so that CPython can import nothing that imports it. The end-to-end tests run these files in real browsers.
 BROWSER = "jsffi"
+
+#: The directories whose coverage is measured.
+MEASURED = ("signald", "clients", "web")
 
 #: How much less than its floor a package may have, in percent: which branch a callback of the reactor takes differs.
 TOLERANCE = 0.05
@@ -65,7 +72,7 @@ class Package:
     @property
     def percent(self) -> float:
         """The covered part in percent."""
-        return FULL * self.covered / self.total if self.total else FULL
+        return FULL * self.covered / self.total
 
 
 def is_recorded(root: Path) -> bool:
@@ -74,13 +81,14 @@ def is_recorded(root: Path) -> bool:
 
 
 def clear(root: Path) -> None:
-    """Remove the data of an earlier run."""
+    """Remove the data of an earlier run, which would be compared with the floors while this one goes on."""
+    (root / COMBINED).unlink(missing_ok=True)
     shutil.rmtree(root / DATA, ignore_errors=True)
     (root / DATA).mkdir(parents=True)
 
 
 def packages(report: Mapping[str, Any]) -> dict[str, Package]:
-    """Sum up the JSON report of coverage.py by directory."""
+    """Sum up the JSON report of coverage.py by directory; one without any lines or branches is left out."""
     found: dict[str, Package] = {}
     for file, entry in sorted(report["files"].items()):
         package = found.setdefault(str(Path(file).parent), Package())
@@ -91,7 +99,7 @@ def packages(report: Mapping[str, Any]) -> dict[str, Package]:
         branches = [f"{start}->{end if end > 0 else 'exit'}" for start, end in entry["missing_branches"]]
         if lines or branches:
             package.missing[file] = ", ".join([*lines, *branches])
-    return found
+    return {name: package for name, package in found.items() if package.total}
 
 
 def floor_of(name: str, recorded: Mapping[str, float]) -> float:
@@ -102,8 +110,9 @@ def floor_of(name: str, recorded: Mapping[str, float]) -> float:
 
 
 def judge(found: Mapping[str, Package], recorded: Mapping[str, float]) -> dict[str, str]:
-    """Return a sentence for each package that is below its floor."""
-    faults = {}
+    """Return a sentence for each package that is below its floor, or has a floor and was not measured."""
+    fault = "it has a floor and was not measured; --record-floors removes the floor of a package that is gone"
+    faults = dict.fromkeys(recorded.keys() - found.keys(), fault)
     for name, package in found.items():
         floor = floor_of(name, recorded)
         if package.percent < (floor if floor == FULL else floor - TOLERANCE):
@@ -124,14 +133,13 @@ def unmeasured(root: Path) -> list[str]:
 
 
 def coverage_of(root: Path) -> dict[str, Package]:
-    """Combine the processes' data into `.coverage`, and return the coverage by package.
+    """Return the coverage by package of the combined data.
 
     Raises:
         subprocess.CalledProcessError: there is no data, or a source that was measured is not in the checkout.
 
     """
     program = [sys.executable, "-m", "coverage"]
-    subprocess.run([*program, "combine", "--quiet", DATA], cwd=root, check=True)
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory, "report")
         omitted = ",".join(unmeasured(root))
@@ -151,6 +159,7 @@ def check(root: Path, *, show: bool, record: bool) -> Tally:
     tally = Tally()
     started = time.monotonic()
     try:
+        subprocess.run([sys.executable, "-m", "coverage", "combine", "--quiet", DATA], cwd=root, check=True)
         found = coverage_of(root)
     except subprocess.CalledProcessError as error:
         return Tally(failed=[f"coverage: {error.cmd[3]} ended with status {error.returncode}"])
@@ -166,7 +175,37 @@ def check(root: Path, *, show: bool, record: bool) -> Tally:
             say(f"    {file}: {missing}")
     say(f"Files that CPython cannot import are not measured: {len(unmeasured(root))}.")
     say()
-    tally.passed = len(found) - len(faults)
+    tally.passed = len(found.keys() - faults.keys())
     tally.failed = [f"coverage: {name}: {fault}" for name, fault in faults.items()]
     tally.seconds = time.monotonic() - started
     return tally
+
+
+def is_outdated(root: Path) -> bool:
+    """Return whether a measured source was changed after the last run, so that its lines are not those that ran."""
+    measured_at = (root / COMBINED).stat().st_mtime
+    sources = (path for directory in MEASURED for path in (root / directory).rglob("*.py"))
+    return any(path.stat().st_mtime > measured_at for path in sources)
+
+
+def main(root: Path) -> int:
+    """Compare the floors with the data of the last run, where there is any, and return the exit status."""
+    if not (root / COMBINED).exists():
+        say(f"coverage: no data of a run of {' and '.join(SUITES)}")
+        return 0
+    if is_outdated(root):
+        say("coverage: sources have changed since the last run")
+        return 0
+    try:
+        found = coverage_of(root)
+    except subprocess.CalledProcessError:
+        say("coverage: the data of the last run are not of these sources")
+        return 0
+    faults = judge(found, json.loads((root / FILE).read_text()))
+    for name, fault in faults.items():
+        say(f"coverage: {name}: {fault}")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path.cwd()))

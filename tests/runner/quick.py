@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.runner import micropython
 from tests.runner.checks import linted, make_links, typed
 from tests.runner.imports import PACKAGES, Graph, module_name, nearest, read_graph
 from tests.runner.parts import KEPT, Setting, make_parts, run_parts
@@ -23,7 +24,7 @@ from tests.runner.suites import SUITES, Selection, modules_of
 from tests.runner.tally import Tally, total
 from tests.runner.times import estimate, read_times
 
-#: The file that holds the tree of the last green quick run, below the root.
+#: The file, below the root, that holds the tree of the last green quick run, and the test modules that it left.
 GREEN = f"{KEPT}/quick.tree"
 
 #: The recorded seconds of tests that are run in each lane. Interpreters, imports and linters need the rest of 15 s.
@@ -68,11 +69,28 @@ def last_green(root: Path) -> str:
     """Return the tree of the last green quick run, or HEAD where there was none or git has dropped it."""
     file = root / GREEN
     if file.exists():
-        tree = file.read_text().strip()
+        tree = file.read_text().split("\n")[0]
         known = subprocess.run(["git", "cat-file", "-e", tree], cwd=root, capture_output=True, check=False)
         if known.returncode == 0:
             return tree
     return "HEAD"
+
+
+def pending(root: Path) -> list[str]:
+    """Return the test modules that earlier green quick runs left, since they exceeded the budget."""
+    file = root / GREEN
+    return file.read_text().split()[1:] if file.exists() else []
+
+
+def record_green(root: Path, tree: str, left: Iterable[str]) -> None:
+    """Record the tree of a green run and the test modules that it left, which the next runs try to run."""
+    (root / GREEN).write_text("\n".join([tree, *left]) + "\n")
+
+
+def clear_pending(root: Path) -> None:
+    """Forget the test modules that were left: all unit tests have passed."""
+    if pending(root):
+        record_green(root, last_green(root), ())
 
 
 def changed_paths(root: Path, tree: str) -> list[Path]:
@@ -88,8 +106,9 @@ def choose(
     texts: Mapping[str, str],
     seconds: Mapping[str, float],
     budget: float,
+    left_before: Iterable[str] = (),
 ) -> Choice:
-    """Choose the test modules that concern changed files.
+    """Choose the test modules that concern changed files, and those that earlier runs left.
 
     Arguments:
         changed: paths relative to the root.
@@ -98,6 +117,7 @@ def choose(
         texts: the source of each of them: a file that is no module concerns the tests that name it.
         seconds: the recorded seconds of each.
         budget: seconds that the chosen ones may take, beyond the test modules that changed themselves.
+        left_before: the test modules that earlier runs left; they come after those that concern the changes.
 
     """
     modules = set[str]()
@@ -110,7 +130,8 @@ def choose(
         else:
             also |= {test for test in tests if path.name in texts[test]}
     run, left, used = list[str](), list[str](), 0.0
-    for test in nearest(graph, modules, tests, seconds, also=also & set(tests)):
+    concerned = nearest(graph, modules, tests, seconds, also=also & set(tests))
+    for test in dict.fromkeys([*concerned, *(test for test in left_before if test in tests)]):
         if test in modules:
             run.append(test)
         elif used + seconds[test] <= budget:
@@ -122,11 +143,15 @@ def choose(
 
 
 def lint(root: Path, changed: Iterable[Path]) -> Tally:
-    """Run the linter and the formatter over the changed files; each counts as a test."""
+    """Run the linter, the formatter and MicroPython's compiler over the changed files; each counts as a test."""
     tally = Tally()
     directories = tuple(linted(root))
     paths = [str(path) for path in changed if path.suffix == ".py" and path.parts[0] in directories]
     paths = [path for path in paths if (root / path).exists()]
+    compiled = [path for path in micropython.sources(root) if str(path.relative_to(root)) in paths]
+    faults = micropython.faults(compiled)
+    tally.passed += bool(compiled) and not faults
+    tally.failed += [f"MicroPython: {path.relative_to(root)}: {fault}" for path, fault in faults.items()]
     for name, command in (("ruff check", ("check",)), ("ruff format", ("format", "--check"))) if paths else ():
         program = Path(sys.executable).parent / "ruff"
         done = subprocess.run([program, *command, "--quiet", *paths], cwd=root, check=False)
@@ -164,7 +189,7 @@ def run(root: Path, scratch: Path, lanes: int) -> Tally:
     times = read_times(root)
     seconds = estimate(tests, times)
     texts = {test: (root / graph.files[test]).read_text() for test in tests}
-    choice = choose(changed, graph, tests, texts, seconds, BUDGET * lanes)
+    choice = choose(changed, graph, tests, texts, seconds, BUDGET * lanes, pending(root))
     say(f"{len(changed)} files changed; {len(choice.run) + len(choice.left)} unit test modules concern them.")
     if choice.run:
         unit = next(suite for suite in SUITES if suite.name == "unit")
@@ -180,7 +205,7 @@ def run(root: Path, scratch: Path, lanes: int) -> Tally:
     if choice.left:
         say(f"Left to `make unit`, since they would take longer: {', '.join(map(short_name, choice.left))}.")
     if not tally.failed:
-        (root / GREEN).write_text(tree + "\n")
+        record_green(root, tree, choice.left)
     own, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
     say(f"quick: {time.monotonic() - started:.1f} s, CPU {cpu:.1f} s")

@@ -16,7 +16,8 @@ from aiortc.mediastreams import MediaStreamError
 from twisted.internet import reactor as installed
 
 from signald_client.call import run_call
-from signald_client.command import EXIT_FLOWED, EXIT_NO_CALL, EXIT_NOT_FLOWED, parse_arguments
+from signald_client.command import parse_arguments
+from signald_client.exit_status import EXIT_FLOWED, EXIT_NO_CALL, EXIT_NOT_FLOWED
 from signald_client.pattern import PatternAndTone
 from signald_client.peer import Peer
 from signald_client.recording import Recording

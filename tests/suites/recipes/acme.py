@@ -173,8 +173,8 @@ def with_certbot(programs: dict[str, str], acme: AcmeServer, folder: Path, stack
     tls.mkdir(mode=0o750)
     environment = {
         "REQUESTS_CA_BUNDLE": str(acme.trust),
-        "SIGNALD_TLS_FOLDER": str(tls),
-        "SIGNALD_TLS_GROUP": grp.getgrgid(os.getgid()).gr_name,
+        "CERTBOT_SIGNALD_FOLDER": str(tls),
+        "CERTBOT_SIGNALD_GROUP": grp.getgrgid(os.getgid()).gr_name,
     }
     folders = [
         word for name in ("config", "work", "logs") for word in (f"--{name}-dir", str(folder / f"certbot-{name}"))

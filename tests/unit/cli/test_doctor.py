@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import Any
 from unittest.mock import Mock
 
 from signald.cli import doctor
-from signald.cli.doctor import DoctorOptions, main
+from signald.cli.doctor import DoctorOptions, Tell, main
 from signald.config.values import ConfigError
-from signald.doctor.findings import failure, ok
+from signald.doctor.examination import DoctorTarget
+from signald.doctor.findings import Finding, failure, ok
 from tests.support.certificates import write_pair
 from tests.support.commands import CommandCase
 
@@ -44,9 +46,13 @@ class DoctorCommandTests(CommandCase):
     def test_status(self) -> None:
         """The exit status is 1 if a check failed, else 0; the findings are text or JSON."""
         for finding, status in ((ok("clock", "It is right."), 0), (failure("clock", "It is wrong.", "Set it."), 1)):
-            self.patch(doctor, "_run", lambda target, tell, finding=finding: tell([finding]))
-            self.assertEqual(self.run_command(main)[::2], (status, ""))
-            self.assertEqual(self.run_command(main, "--json")[1][:1], "{")
+
+            def report(_target: DoctorTarget, tell: Tell, finding: Finding = finding) -> int:
+                return tell([finding])
+
+            command = partial(main, run=report)
+            self.assertEqual(self.run_command(command)[::2], (status, ""))
+            self.assertEqual(self.run_command(command, "--json")[1][:1], "{")
 
     def test_output(self) -> None:
         """Characters that the encoding lacks are replaced, and a closed pipe raises no error."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 from typing import Any
 
@@ -21,7 +22,8 @@ class OwnReactorCase(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        """Hide trial's reactor."""
+        """Hide trial's reactor, which trial installs only when a test needs one."""
+        importlib.import_module(NAME)
         installed = sys.modules.pop(NAME)
         self.addCleanup(sys.modules.__setitem__, NAME, installed)
         self.patch(twisted.internet, "reactor", installed)

@@ -12,7 +12,8 @@ import sys
 import threading
 from pathlib import Path
 
-from signald_client.command import EXIT_NO_CALL, EXIT_NOT_FLOWED, main
+from signald_client.command import main
+from signald_client.exit_status import EXIT_NO_CALL, EXIT_NOT_FLOWED
 from tests.unit.clients.reactor_case import OwnReactorCase
 
 

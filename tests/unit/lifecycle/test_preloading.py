@@ -7,7 +7,6 @@ import sys
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.lifecycle import preloading
 from signald.lifecycle.preloading import LATE_MODULES, PRELOAD_SECONDS, RETRY_SECONDS, PreloadService
 
 
@@ -18,9 +17,15 @@ class PreloadTests(SynchronousTestCase):
         """Start the service, and record the imports."""
         self.clock = Clock()
         self.imported: list[str] = []
-        self.patch(preloading, "import_module", self.imported.append)
-        self.service = PreloadService(self.clock)
+        self.errors: dict[str, list[Exception]] = {}
+        self.service = PreloadService(self.clock, self.import_module)
         self.service.startService()
+
+    def import_module(self, name: str) -> None:
+        """Record an import, or raise the next error that is prepared for the module."""
+        if self.errors.get(name):
+            raise self.errors[name].pop()
+        self.imported.append(name)
 
     def test_one_module_in_each_iteration(self) -> None:
         """Imports begin after a delay, and other delayed calls run between two imports."""
@@ -46,31 +51,19 @@ class PreloadTests(SynchronousTestCase):
         self.clock.advance(PRELOAD_SECONDS)
         self.assertEqual((self.imported, self.clock.getDelayedCalls()), ([*LATE_MODULES][:1], []))
 
-    def test_a_module_that_is_missing(self) -> None:
-        """A missing module is logged, and the other modules are imported."""
-        missing, *others = LATE_MODULES
-
-        def fail_once(name: str) -> None:
-            if name == missing:
-                raise ModuleNotFoundError(name)
-            self.imported.append(name)
-
-        self.patch(preloading, "import_module", fail_once)
+    def test_a_module_that_cannot_be_imported(self) -> None:
+        """A module that is missing or only half written is logged, and the other modules are imported."""
+        missing, broken, *others = LATE_MODULES
+        self.errors = {missing: [ModuleNotFoundError(missing)], broken: [SyntaxError("unexpected EOF while parsing")]}
         for _ in range(len(LATE_MODULES) + 1):
             self.clock.advance(PRELOAD_SECONDS)
         self.assertEqual(self.imported, others)
         self.assertEqual(len(self.flushLoggedErrors(ModuleNotFoundError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(SyntaxError)), 1)
 
     def test_a_file_that_cannot_be_read(self) -> None:
         """A module is imported later if its file cannot be opened now, and nothing is logged."""
-        failing = [OSError(24, "Too many open files")]
-
-        def fail_once(name: str) -> None:
-            if failing:
-                raise failing.pop()
-            self.imported.append(name)
-
-        self.patch(preloading, "import_module", fail_once)
+        self.errors = {next(iter(LATE_MODULES)): [OSError(24, "Too many open files")]}
         self.clock.advance(PRELOAD_SECONDS)
         self.clock.advance(RETRY_SECONDS - 0.1)
         self.assertEqual(self.imported, [])

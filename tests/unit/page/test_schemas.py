@@ -196,7 +196,9 @@ class AsyncApiTests(SynchronousTestCase):
 
     def test_references(self) -> None:
         """Every reference resolves."""
-        for reference in set(re.findall(r'"\$ref": ?"#/([^"]+)"', json.dumps(ASYNCAPI))):
+        references = set(re.findall(r'"\$ref": ?"#/([^"]+)"', json.dumps(ASYNCAPI)))
+        self.assertNotEqual(references, set())
+        for reference in references:
             found: Any = ASYNCAPI
             for part in reference.split("/"):
                 self.assertIn(part, found, reference)

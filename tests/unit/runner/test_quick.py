@@ -11,7 +11,16 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.runner.imports import read_graph
-from tests.runner.quick import Choice, changed_paths, choose, working_tree
+from tests.runner.quick import (
+    Choice,
+    changed_paths,
+    choose,
+    clear_pending,
+    last_green,
+    pending,
+    record_green,
+    working_tree,
+)
 
 RUN = Path(__file__).resolve().parents[2] / "run.py"
 
@@ -104,6 +113,16 @@ class ChangeTests(QuickTestCase):
         (self.root / ".checks/quick.tree").write_text("0" * 40)
         self.assertEqual(self.changed(), [])
 
+    def test_left_tests_stay_pending(self) -> None:
+        """A green run that left tests records them beside its tree; a run of all unit tests ends their wait."""
+        self.assertEqual(pending(self.root), [])
+        tree = working_tree(self.root)
+        record_green(self.root, tree, ["tests.unit.test_both", "tests.unit.test_hub"])
+        self.assertEqual(pending(self.root), ["tests.unit.test_both", "tests.unit.test_hub"])
+        self.assertEqual((last_green(self.root), self.changed()), (tree, []))
+        clear_pending(self.root)
+        self.assertEqual((last_green(self.root), pending(self.root)), (tree, []))
+
     def test_index_stays(self) -> None:
         """The quick run does not change what is staged in the index."""
         self.add("signald/new.py", "")
@@ -115,12 +134,12 @@ class ChangeTests(QuickTestCase):
 class ChoiceTests(QuickTestCase):
     """Tests are chosen for a change."""
 
-    def choose(self, *changed: str, budget: float = 10.0) -> Choice:
+    def choose(self, *changed: str, budget: float = 10.0, left: Sequence[str] = ()) -> Choice:
         """Choose tests within a time budget; each test takes a second."""
         tests = [f"tests.unit.{name}" for name in ("test_both", "test_document", "test_hub", "test_ids")]
         texts = {test: (self.root / f"{test.replace('.', '/')}.py").read_text() for test in tests}
         graph = read_graph(self.root)
-        return choose(map(Path, changed), graph, tests, texts, dict.fromkeys(tests, 1.0), budget)
+        return choose(map(Path, changed), graph, tests, texts, dict.fromkeys(tests, 1.0), budget, left)
 
     def short(self, names: Sequence[str]) -> list[str]:
         """Return the last parts of names."""
@@ -136,6 +155,13 @@ class ChoiceTests(QuickTestCase):
         choice = self.choose("signald/ids.py", budget=1.5)
         self.assertEqual(self.short(choice.run), ["test_ids"])
         self.assertEqual(self.short(choice.left), ["test_both", "test_hub"])
+
+    def test_left_before(self) -> None:
+        """Tests that an earlier run left are run as soon as the budget allows it, after those of the change."""
+        left = ["tests.unit.test_both", "tests.unit.test_hub", "tests.unit.test_gone"]
+        choice = self.choose("docs/protocol.md", budget=2.5, left=left)
+        self.assertEqual(self.short(choice.run), ["test_document", "test_both"])
+        self.assertEqual(self.short(choice.left), ["test_hub"])
 
     def test_changed_test(self) -> None:
         """A test module that changed itself is run even if it exceeds the budget."""

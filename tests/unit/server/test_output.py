@@ -121,6 +121,7 @@ class SecondsTests(OutputCase):
         self.fill()
         self.output.finish()
         self.assertEqual(len(self.transport.dataBuffer), 110_000)
+        self.assertEqual(self.output.waiting_bytes, 0)
         self.clock.advance(5.0)
         self.assertEqual(self.given_up, ["output_seconds"])
 

@@ -16,7 +16,8 @@ from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.page.assets import FOREVER, Asset, Representation
 from signald.server.draining import ANSWER_SECONDS
-from signald.server.site import IDLE_SECONDS, MAX_DISCARDED_BYTES, MAX_HEADERS
+from signald.server.output import MAX_DISCARDED_BYTES
+from signald.server.site import IDLE_SECONDS, MAX_HEADERS
 from signald.tls.authority import Authority, wall_time
 from signald.tls.context import ServerTLS, TLSFactory, server_context
 from tests.support.endpoints import (

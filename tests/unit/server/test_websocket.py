@@ -21,7 +21,8 @@ from signald.net.origins import OriginRule
 from signald.server.autobahn_options import CLOSE_SECONDS
 from signald.server.draining import ANSWER_SECONDS
 from signald.server.factory import SignalingFactory
-from signald.server.frames import ABORT_SECONDS, CHARGED_BYTES, MAX_DISCARDED_BYTES, MESSAGES_PER_READ
+from signald.server.frames import ABORT_SECONDS, CHARGED_BYTES, MESSAGES_PER_READ
+from signald.server.output import MAX_DISCARDED_BYTES
 from signald.server.websocket import SignalingProtocol
 from tests.support.connections import make_switchboard
 from tests.support.endpoints import (

