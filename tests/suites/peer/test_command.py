@@ -9,8 +9,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_client import command
 from signald_client.command import DEFAULT_SERVER, main, parse_arguments
+from signald_client.exit_status import EXIT_NO_CALL
 
 
 class ParseTests(SynchronousTestCase):
@@ -21,7 +21,7 @@ class ParseTests(SynchronousTestCase):
         out, err = io.StringIO(), io.StringIO()
         self.patch(sys, "stdout", out)
         self.patch(sys, "stderr", err)
-        self.assertEqual(self.assertRaises(SystemExit, parse_arguments, arguments).code, command.EXIT_NO_CALL)
+        self.assertEqual(self.assertRaises(SystemExit, parse_arguments, arguments).code, EXIT_NO_CALL)
         self.assertEqual(out.getvalue(), "")
         self.assertEqual(err.getvalue().count("\n"), 1)
         return err.getvalue().strip()
@@ -81,7 +81,7 @@ class MainTests(SynchronousTestCase):
         # None is Python's own mark of a module that cannot be imported; find_spec then finds none.
         modules: dict[str, Any] = {**sys.modules, "aiortc": None}
         self.patch(sys, "modules", modules)
-        self.assertEqual(main(["host"]), command.EXIT_NO_CALL)
+        self.assertEqual(main(["host"]), EXIT_NO_CALL)
         self.assertEqual(
             err.getvalue(),
             "signald-peer: The library aiortc is missing; install it with: pip install 'signald[peer]'\n",
