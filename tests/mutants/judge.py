@@ -130,9 +130,12 @@ class Fork:
         return name.read_text() if os.WEXITSTATUS(status) and name.exists() else "a crash" * bool(status)
 
     def _is_computing(self) -> bool:
-        """Return whether the process runs or waits for a processor (state R, proc(5))."""
+        """Return whether the process runs, waits for a processor (state R, proc(5)), or has just ended.
+
+        An ended process (state Z) says at the next look by which signal it ended.
+        """
         with contextlib.suppress(OSError):
-            return Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()[0] == "R"
+            return Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()[0] in "RZ"
         return False
 
 
