@@ -20,9 +20,6 @@ from tests.runner.times import by_module, read_times, write_times
 #: The tests whose seconds are listed.
 SLOWEST = 10
 
-#: The processes at a time for each core: those of the end-to-end tests wait for a third of their time.
-LANES_PER_CORE = 1.5
-
 
 def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
@@ -31,8 +28,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     add("names", nargs="*", metavar="NAME", help="a suite, or the dotted name of a test (default: all)")
     add("--root", type=Path, default=Path(__file__).parents[2], help="the directory that holds `tests`")
     add("--limit", type=float, help="seconds for each process, in the place of its suite's limit")
-    lanes = round(LANES_PER_CORE * (os.cpu_count() or 1))
-    add("--jobs", type=int, default=lanes, help="processes at a time (default: three for two cores)")
+    add("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time (default: one for each core)")
     add("--coverage", action="store_true", help="print each line of the unit and peer suites' code that no test runs")
     add("--record-times", action="store_true", help="record the seconds by module, by which suites are divided")
     add("--record-floors", action="store_true", help="raise the recorded coverage by package to what was measured")
