@@ -12,18 +12,28 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from signald.lifecycle.preloading import PRELOAD_SECONDS
 from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.waiting import until
 from tests.support.native_client import NativeClient
 
 ROOT = Path(__file__).resolve().parents[3]
 
 #: The memory in MiB above the idle daemon that a daemon may still use when the next attack begins.
 MOST_LEFT = 2.0
+
+#: The seconds without a change of memory after which a daemon counts as idle: it preloads modules half a second after
+#: its start, in one go.
+STEADY = 2 * PRELOAD_SECONDS
+
+#: The seconds within which a daemon has to become idle.
+PATIENCE = 20.0
 
 
 @functools.cache
@@ -55,6 +65,7 @@ class Target:
         # The first connection causes one-time allocations, which must not be counted as memory of an attack.
         NativeClient(self.port, tls=tls).close()
         self.asset = self._asset()
+        self._wait_for_steady_memory()
         self.idle = self.memory("VmRSS")
 
     @property
@@ -73,6 +84,19 @@ class Target:
         found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
         assert found is not None
         return int(found[1])
+
+    def _wait_for_steady_memory(self) -> None:
+        """Wait until the daemon has imported what it preloads: until its memory is the same for `STEADY` seconds."""
+        last, since = self.memory("VmRSS"), time.monotonic()
+
+        def is_steady() -> bool:
+            nonlocal last, since
+            now = self.memory("VmRSS")
+            if now != last:
+                last, since = now, time.monotonic()
+            return time.monotonic() - since > STEADY
+
+        until(is_steady, PATIENCE, "the daemon to use the same memory for a while")
 
     def forget_peak(self) -> None:
         """Reset the peak memory `VmHWM` (proc(5), clear_refs)."""

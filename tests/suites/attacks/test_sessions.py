@@ -158,16 +158,14 @@ class InjectionTests(SessionCase):
                  ("change", "admit", "refuse", "remove", "hand-over", "end")]  # fmt: skip
         codes = Counter(guest.request(type, **keys)["code"] for type, keys in hosts)
         self.assertEqual(set(codes), {"wrong-role"})
-        self.assertEqual(
-            guest.request("message", session=session, content="x", **{"from": host.user})["code"], "bad-message"
-        )
         self.assertEqual(guest.request("message", session=session, content="x", to="0" * 26)["code"], "unknown-member")
         self.quiet(host, guest)
-        guest.send("message", session=session, content="mine")
+        # A key that the request does not have is ignored, as every unknown key is.
+        guest.send("message", session=session, content="mine", **{"from": host.user})
         self.assertEqual(host.receive_type("message")["from"], guest.user)
         add_threat(
             "injection in the wrong role", "ws", "a host's requests by a guest; a sender of its own",
-            f"{codes.total()} times wrong-role, bad-message; the sender is the socket",
+            f"{codes.total()} times wrong-role; the sender is the socket",
         )  # fmt: skip
 
     def test_turn_credentials(self) -> None:

@@ -9,7 +9,7 @@ from tests.suites.e2e import report
 from tests.suites.e2e.browsers import chromium
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.chromium import ChromiumTab
+from tests.suites.e2e.chromium import GRANTED, ChromiumTab
 from tests.suites.e2e.layout import PHONE, WIDE
 from tests.suites.e2e.waiting import until
 
@@ -95,7 +95,7 @@ class LanguageTests(CallTestCase):
 
     def test_choice(self) -> None:
         """A choice of language takes effect at once, can be reverted, and is remembered."""
-        tab: ChromiumTab = chromium().tab(locale="en-GB")
+        tab: ChromiumTab = chromium().tab(locale="en-GB", permissions=GRANTED)
         self.addCleanup(tab.close)
         page = CallPage(tab)
         fetched: list[str] = []
