@@ -114,7 +114,8 @@ class Trust:
             self._messaging.send(user, message)
         if user in self._dropped:
             self._forget(user)
-            self._state.notices.notice = texts.VERIFY_AGAIN.format(self._name(user))
+            # Announced, since the connection may be reported as recovered after its data channel has opened.
+            self._state.notices.announce(texts.VERIFY_AGAIN.format(self._name(user)))
         self._changed()
 
     def _end(self, user: str) -> None:
