@@ -19,6 +19,7 @@ __all__ = ["GRANTED", "Chromium", "ChromiumTab", "Error", "executable", "windowe
 #: Features of Chromium that no page needs. The first three belong to the address bar; their hidden pages in every
 #: window cost more processor time than the page under test: 2 s of the first 5 s of a window. The others are the
 #: features that Playwright disables; they are repeated here since Chromium uses only the last list on a command line.
+#: The last one hides a page's addresses behind names of mDNS, which aiortc cannot resolve, until a camera is open.
 WITHOUT = (
     "WebUIOmniboxPopup",
     "WebUIOmniboxAimPopup",
@@ -37,6 +38,7 @@ WITHOUT = (
     "PreconnectToSearch",
     "TcpPortRandomizationWin",
     "ThirdPartyStoragePartitioning",
+    "WebRtcHideLocalIpsWithMdns",
 )
 
 #: Options that keep Chromium from sending requests to a network that no test asked for.

@@ -132,8 +132,10 @@ def without_devices(case: ScreenTestCase) -> Screens:
     """Visit a browser that does not grant or refuse, one that refuses, and one without camera and microphone."""
     page = case.chromium_page(prepare=UNANSWERED)
     page.tab.click("#start")
-    page.wait_for("connecting")
-    yield "connecting", page
+    # The page is in the state "connecting" for a moment only: it opens the call without waiting for the camera.
+    page.wait_for("waiting")
+    until(lambda: page.tab.evaluate("document.getElementById('mute').disabled"), PATIENCE, "the pending request")
+    yield "unanswered", page
     for name, prepare, words in (("refused", REFUSED, "does not let"), ("no-devices", NO_DEVICES, "were found")):
         page = case.chromium_page(prepare=prepare)
         page.host()

@@ -196,7 +196,8 @@ class NetworkTests(Pages):
 
     def test_loss(self) -> None:
         """When packets from one network are lost, both pages show few bars, and name the direction of the loss."""
-        self.host.lose(20)
+        # Retransmissions repair most of the loss: of 20 % as little as 4 % is reported, which is three bars.
+        self.host.lose(40)
         for page, words in ((self.here, "that they send"), (self.there, "that you send")):
             until(
                 lambda page, words: words in page.tab.evaluate(BARS)[0] and page.tab.evaluate(BARS)[1] in "12",
