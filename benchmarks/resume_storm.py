@@ -2,8 +2,10 @@
 
 `python -m benchmarks.resume_storm [--clients N] [--no-tls]` runs the library's signaling client over real WebSockets,
 in pairs. Each client sends numbered messages to its partner all the time; no message may be lost or delivered twice.
-The initial connecting of the same clients, a storm as well, is the reference of the resume's figures. The exit status
-is 1 if a message is lost or delivered twice, or if a client loses a part of its state on the resume.
+The initial connecting of the same clients, a storm as well, is the reference of the resume's figures. With `--upgrade`
+the server then upgrades itself under the same traffic, and the processor time that the resumes have just taken is the
+reference of the time after which the last client is back. The exit status is 1 if a message is lost or delivered twice,
+or if a client loses a part of its state on the resume.
 """
 
 from __future__ import annotations
@@ -32,8 +34,11 @@ from signald_client.signaling.events import Dropped, Refused, Resumed
 from signald_client.signaling.wire import Value
 from signald_client.transport import SignalingSocket
 
-TALK_SECONDS = 1.0
-"""Seconds between two messages of one client."""
+MESSAGES_PER_SECOND = 1000
+"""The most messages that all clients together send; one client sends one a second at most."""
+
+UPGRADE_FACTOR = 1.3
+"""The last client is to be back within this multiple of the processor time of all resumes."""
 
 LIMIT_SECONDS = 60.0
 """The timeout of each phase, in seconds; the server's grace period is 30 s."""
@@ -108,8 +113,8 @@ async def connect(client: Client, address: Address, trust: Trust, reactor: Any) 
     await client.line.connect()
 
 
-async def storm(server: Server, count: int, tls: bool, reactor: Any) -> bool:
-    """Connect all clients, exchange messages, cut and resume; return whether no message was lost."""
+async def storm(server: Server, count: int, tls: bool, upgrade: bool, reactor: Any) -> bool:
+    """Connect all clients, exchange messages, cut and resume, upgrade; return whether no message was lost."""
     address = Address(tls, "127.0.0.1", server.port, "/ws")
     trust = Trust(server.authority.read_bytes() if tls else None)
     clients = [Client() for _ in range(count)]
@@ -125,8 +130,9 @@ async def storm(server: Server, count: int, tls: bool, reactor: Any) -> bool:
         await asyncio.wait_for(host.ready.wait(), LIMIT_SECONDS)
         guest.line.perform(guest.line.client.join_session(host.session))
     await asyncio.wait_for(asyncio.gather(*(client.ready.wait() for client in clients)), LIMIT_SECONDS)
-    talking = [asyncio.ensure_future(talk(client)) for client in clients]
-    await asyncio.sleep(2 * TALK_SECONDS)
+    pause = max(1.0, count / MESSAGES_PER_SECOND)
+    talking = [asyncio.ensure_future(talk(client, pause)) for client in clients]
+    await asyncio.sleep(2 * pause)
 
     at_cut, cut = server.cost(), time.monotonic()
     for client in clients:
@@ -134,20 +140,28 @@ async def storm(server: Server, count: int, tls: bool, reactor: Any) -> bool:
     cutting = time.monotonic() - cut
     await until(lambda: all(client.survivals for client in clients), "resuming", clients)
     resumed = server.cost()
+    times = sorted(client.resumed - cut for client in clients if client.resumed)
+    back = None
+    if upgrade:
+        await asyncio.sleep(2 * pause)
+        await asyncio.get_running_loop().run_in_executor(None, server.upgrade)
+        held = time.monotonic()
+        await until(lambda: all(len(client.survivals) > 1 for client in clients), "", clients)
+        back = max(client.resumed for client in clients) - held
     for task in talking:
         task.cancel()
     await until(lambda: all(a.sent == len(b.received) for pair in pairs for a, b in (pair, pair[::-1])), "", clients)
-    whole = report(clients, pairs, cutting, cut, connecting, (before, connected, at_cut, resumed))
+    whole = report(clients, pairs, cutting, times, connecting, (before, connected, at_cut, resumed), back)
     await asyncio.gather(*(client.line.close() for client in clients))
     return whole
 
 
-async def talk(client: Client) -> None:
+async def talk(client: Client, pause: float) -> None:
     """Send messages repeatedly, starting at a random moment."""
-    await asyncio.sleep(random.random() * TALK_SECONDS)  # noqa: S311 # spreads the messages, protects nothing
+    await asyncio.sleep(random.random() * pause)  # noqa: S311 # spreads the messages, protects nothing
     while True:
         client.talk()
-        await asyncio.sleep(TALK_SECONDS)
+        await asyncio.sleep(pause)
 
 
 async def until(done: Any, what: str, clients: list[Client]) -> None:
@@ -163,9 +177,10 @@ def report(
     clients: list[Client],
     pairs: list[tuple[Client, Client]],
     cutting: float,
-    cut: float,
+    times: list[float],
     connecting: float,
     costs: tuple[Cost, Cost, Cost, Cost],
+    back: float | None,
 ) -> bool:
     """Print the figures; return whether no fault occurred."""
     before, connected, at_cut, resumed = costs
@@ -173,9 +188,9 @@ def report(
     lost = sum(len(set(range(1, a.sent + 1)) - set(b.received)) for a, b in ways)
     twice = sum(len(b.received) - len(set(b.received)) for _, b in ways)
     disorder = sum(b.received != sorted(b.received) for _, b in ways)
-    others = [client for client in clients if client.survivals != ["everything"]]
+    resumes = 1 if back is None else 2
+    others = [client for client in clients if client.survivals != ["everything"] * resumes]
     faults = [fault for client in clients for fault in client.faults]
-    times = sorted(client.resumed - cut for client in clients if client.resumed)
     hello_cpu, resume_cpu = connected.cpu - before.cpu, resumed.cpu - at_cut.cpu
     count = len(clients)
     last = times[-1] if times else LIMIT_SECONDS
@@ -190,6 +205,9 @@ def report(
         ("server CPU, resuming", f"{1000 * resume_cpu / count:.2f} ms a client, {resume_cpu / hello_cpu:.2f} times"),
         ("server's peak memory", f"{resumed.peak:.0f} MiB, {resumed.peak - at_cut.peak:.0f} MiB of it since the cut"),
     ]
+    if back is not None:
+        bound = "" if back <= UPGRADE_FACTOR * resume_cpu else f"; not met: {UPGRADE_FACTOR} times"
+        rows.append(("all back after an upgrade", f"{back:.2f} s, {back / resume_cpu:.2f} times that CPU{bound}"))
     sys.stdout.write("".join(f"{name:<30} {value}\n" for name, value in rows))
     sys.stdout.write("".join(f"{fault}\n" for fault in faults[:5]))
     return not (lost or twice or disorder or others or faults)
@@ -200,17 +218,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--clients", type=int, default=1000, help="how many, in pairs (default: 1000)")
     parser.add_argument("--no-tls", action="store_true", help="plain WebSockets")
+    parser.add_argument("--upgrade", action="store_true", help="upgrade the server after the resumes")
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
     many = str(4 * options.clients)
-    limits = ("address-connections", "address-connection-rate", "address-connection-burst", "address-session-burst")
+    limits = (
+        "address-connections",
+        "address-connection-rate",
+        "address-connection-burst",
+        "address-message-rate",
+        "address-session-burst",
+    )
     settings = [word for name in limits for word in ("--limit", f"{name}={many}")]
     with tempfile.TemporaryDirectory() as directory:
         server = Server(Path(directory), *settings, *(["--no-tls"] if options.no_tls else []))
         try:
-            whole = run_in_reactor(lambda reactor: storm(server, options.clients // 2 * 2, not options.no_tls, reactor))
+            count, tls = options.clients // 2 * 2, not options.no_tls
+            whole = run_in_reactor(lambda reactor: storm(server, count, tls, options.upgrade, reactor))
         finally:
             server.stop()
     sys.exit(0 if whole else 1)

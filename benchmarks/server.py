@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -12,11 +13,12 @@ from pathlib import Path
 
 from attrs import frozen
 
+from benchmarks.processes import cpu_seconds, end, memory
+from signald.lifecycle.process_file import read_process_record, start_time
+
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
-POLL_SECONDS = 0.05
-
-_TICKS = os.sysconf("SC_CLK_TCK")
+POLL_SECONDS = 0.01
 
 
 @frozen
@@ -32,6 +34,7 @@ class Server:
 
     Attributes:
         port: the port of the page and of the signaling WebSocket.
+        pid: the process, which is replaced by an upgrade.
         authority: the certificate of its local authority; None without TLS.
 
     """
@@ -53,8 +56,9 @@ class Server:
         own = {**os.environ, **(environment or {})}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=own)  # noqa: S603 # ours
+        self.pid = self._process.pid
         try:
-            self.port = self._wait_for_port()
+            self.port = int(self._wait_for_log(r"listening: https? on port (\d+)")[1])
         except BaseException:
             self.stop()
             raise
@@ -71,25 +75,37 @@ class Server:
 
     def cost(self) -> Cost:
         """Read the process's CPU time and memory from the kernel."""
-        process = Path(f"/proc/{self._process.pid}")
-        fields = (process / "stat").read_text().rpartition(")")[2].split()
-        peak = re.search(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())
-        return Cost((int(fields[11]) + int(fields[12])) / _TICKS, int(peak[1]) / 1024 if peak else 0.0)
+        return Cost(cpu_seconds(self.pid), memory(self.pid, "VmHWM"))
+
+    def upgrade(self) -> None:
+        """Ask the process to upgrade itself, and return when it holds requests back for its successor.
+
+        From the end of the upgrade on, `cost` cannot be asked for, and `stop` ends the successor.
+        """
+        self._process.send_signal(signal.SIGUSR2)
+        self._wait_for_log("handing over: ")
 
     def stop(self) -> None:
-        """Stop the process."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """Stop the process, or its successor."""
+        serving = self._serving_process()
+        if serving != self._process.pid:
+            os.kill(serving, signal.SIGTERM)
+            until = time.monotonic() + STOP_SECONDS
+            # It is no child of this process, and writes into the data directory until its end.
+            while start_time(serving) and time.monotonic() < until:
+                time.sleep(POLL_SECONDS)
+        end(self._process, STOP_SECONDS)
 
-    def _wait_for_port(self) -> int:
+    def _serving_process(self) -> int:
+        try:
+            return read_process_record(self.authority.parent).pid
+        except (OSError, ValueError):
+            return self._process.pid
+
+    def _wait_for_log(self, pattern: str) -> re.Match[str]:
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and self._process.poll() is None:
-            found = re.search(r"listening: https? on port (\d+)", self._log.read_text())
-            if found:
-                return int(found[1])
+            if found := re.search(pattern, self._log.read_text()):
+                return found
             time.sleep(POLL_SECONDS)
-        raise RuntimeError(f"signald did not start:\n{self._log.read_text()}")
+        raise RuntimeError(f"signald did not log {pattern!r}:\n{self._log.read_text()}")

@@ -1,0 +1,1 @@
+"""Servers that signald is measured beside: bare forwarders, and products with the same job."""
