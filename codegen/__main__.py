@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from codegen import client_messages, configuration, dashboard, monitoring, schemas
+from codegen import client_messages, configuration, dashboard, javascript_client, monitoring, schemas
 
 for _path in (
     *client_messages.write(),
+    *javascript_client.write(),
     *schemas.write(),
     *configuration.write(),
     *monitoring.write(),

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from attrs import NOTHING, Attribute, resolve_types
 
+from codegen.message_fields import attributes, name, summary, value_type
 from signald.core.errors import ErrorCode
-from signald.core.messages import UNCOUNTED, Ack, Error, Request
-from signald.dialects.native import EVENTS, NESTED, REQUESTS, key, wire_fields
+from signald.core.messages import UNCOUNTED, Ack, Error
+from signald.dialects.native import EVENTS, NESTED, REQUESTS, key
 
 PATH = Path(__file__).parents[1] / "clients" / "signaling" / "messages.py"
-
-NAMES = {"MemberView": "Member"}
-"""The client's names of classes that have another name on the server."""
 
 _SHAPES: dict[Any, tuple[str, str]] = {
     str: ('"string"', "str"),
     int: ('"integer"', "int"),
     float: ('"number"', "float"),
     bool: ('"boolean"', "bool"),
+    ErrorCode: ('"string"', "str"),
 }
 _WIDTH = 120
 
@@ -40,11 +37,6 @@ from .wire import FROM_SERVER, REQUIRED, Field, Message, Value
 '''
 
 
-def name(class_: type) -> str:
-    """Return the client's name for a class of the server."""
-    return NAMES.get(class_.__name__, class_.__name__)
-
-
 def client_messages() -> str:
     """Return the source text of the module."""
     parts = [_HEAD]
@@ -59,33 +51,19 @@ def client_messages() -> str:
 
 def _class(class_: Any, type_: str | None) -> str:
     resolve_types(class_)
-    attributes = _attributes(class_)
-    lines = [f"class {name(class_)}({'Value' if type_ is None else 'Message'}):", f'    """{_summary(class_)}"""', ""]
+    # The required ones first, as Python has its arguments.
+    fields = sorted(attributes(class_), key=lambda attribute: attribute.default is not NOTHING)
+    lines = [f"class {name(class_)}({'Value' if type_ is None else 'Message'}):", f'    """{summary(class_)}"""', ""]
     if type_ is not None:
         lines.append(f'    type = "{type_}"')
         if class_ in UNCOUNTED:
             lines.append("    counted = False")
-    rows = [f'Field("{a.name}", "{key(a.name)}", {_shape(a.type)[0]}, {_default(a)})' for a in attributes]
+    rows = [f'Field("{a.name}", "{key(a.name)}", {_shape(a.type)[0]}, {_default(a)})' for a in fields]
     lines += _tuple("fields", rows)
-    lines += _tuple("hidden", [f'"{attribute.name}"' for attribute in attributes if not attribute.repr])
-    lines += ["", *_init([_argument(attribute) for attribute in attributes])]
-    lines += [f"        self.{attribute.name} = {_value(attribute)}" for attribute in attributes]
+    lines += _tuple("hidden", [f'"{attribute.name}"' for attribute in fields if not attribute.repr])
+    lines += ["", *_init([_argument(attribute) for attribute in fields])]
+    lines += [f"        self.{attribute.name} = {_value(attribute)}" for attribute in fields]
     return "\n".join(lines) + "\n"
-
-
-def _attributes(class_: Any) -> list[Attribute[Any]]:
-    """Return a class's attributes, the required ones first; `Error` gets its sentence in addition to its code."""
-    found = wire_fields(class_)
-    if class_ is Error:
-        sentence = found[0].evolve(name="message", type=str)
-        found = [found[0], sentence, *found[1:]]
-    return sorted(found, key=lambda attribute: attribute.default is not NOTHING)
-
-
-def _summary(class_: type) -> str:
-    """Return the first paragraph of a class's docstring."""
-    first = (class_.__doc__ or "").strip().partition("\n\n")[0]
-    return " ".join(first.split())
 
 
 def _tuple(name: str, elements: list[str]) -> list[str]:
@@ -129,21 +107,9 @@ def _value(attribute: Attribute[Any]) -> str:
 
 def _shape(type_: Any) -> tuple[str, str]:
     """Return a type's shape on the wire, and its annotation in Python."""
-    if type_ in _SHAPES:
-        return _SHAPES[type_]
-    if type_ == type[Request] or (get_args(type_) and type[Request] in get_args(type_)):
-        return _SHAPES[str]
-    inner = [argument for argument in get_args(type_) if argument not in (NoneType, Ellipsis)]
-    if get_origin(type_) is tuple:
-        shape, annotation = _shape(inner[0])
-        return f"({shape},)", f"list[{annotation}]"
-    if inner:
-        return _shape(inner[0])
-    if hasattr(type_, "__supertype__"):
-        return _shape(type_.__supertype__)
-    if type_ is ErrorCode or issubclass(type_, Enum):
-        return _SHAPES[str]
-    return name(type_), name(type_)
+    value, is_list = value_type(type_)
+    shape, annotation = _SHAPES.get(value) or (name(value), name(value))
+    return (f"({shape},)", f"list[{annotation}]") if is_list else (shape, annotation)
 
 
 def write() -> Iterable[Path]:

@@ -118,6 +118,8 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ("sum(signald_outbox_bytes{})", "not acknowledged"),
             ("sum(signald_waiting_output_bytes{})", "slow readers"),
         ),
+        _lines("Journal", "bytes", ("signald_journal_bytes{}", "{{instance}}")),
+        _lines("Journal cannot be written", "short", ("signald_journal_degraded{}", "{{instance}}")),
         _lines("Decisions under way", "short", ("signald_pending_decisions{}", "{{instance}}")),
         _lines("Memory", "bytes", ("process_resident_memory_bytes{}", "{{instance}}")),
         _lines("CPU", "percentunit", ("rate(process_cpu_seconds_total{}[$__rate_interval])", "{{instance}}")),

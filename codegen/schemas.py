@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin
 
 from attrs import NOTHING, Attribute, resolve_types
 
+from codegen.message_fields import summary
 from signald import __version__
 from signald.core.errors import ErrorCode
 from signald.core.ids import SESSION_SYMBOLS, USER_SYMBOLS
@@ -153,7 +154,7 @@ def _object(class_: Any, strict: bool) -> Json:
     meanings = _meanings(class_)
     return {
         "type": "object",
-        "description": _summary(class_),
+        "description": summary(class_),
         "properties": {key(a.name): _property(a, meanings.get(a.name), strict) for a in attributes},
         "required": [key(a.name) for a in attributes if _is_required(a, strict)],
     }
@@ -169,11 +170,6 @@ def _property(attribute: Attribute[Any], meaning: str | None, strict: bool) -> J
     if attribute.default not in (NOTHING, None):
         body = {**body, "default": attribute.default}
     return body
-
-
-def _summary(class_: Any) -> str:
-    """Return the first paragraph of a class's docstring."""
-    return " ".join((class_.__doc__ or "").partition("\n\n")[0].split())
 
 
 def _meanings(class_: Any) -> dict[str, str]:
@@ -195,7 +191,7 @@ def _error() -> Json:
     codes = [code.value for code in ErrorCode]
     return {
         "type": "object",
-        "description": _summary(Error),
+        "description": summary(Error),
         "properties": {
             "type": {"const": "error"},
             "code": {"type": "string", "examples": codes},

@@ -13,14 +13,15 @@ from pathlib import PurePosixPath
 from attrs import frozen
 
 from signald.page.build_cache import Builder, build_uncached
-from signald.page.bundle import find_compiler, make_bundle, make_extras
+from signald.page.bundle import find_compiler, make_bundle, make_call_bundle, make_extras
 from signald.page.encodings import IDENTITY, best_encoding, compressed_variants
 
 __all__ = ["REVALIDATED", "Asset", "AssetError", "Representation", "load_assets", "make_asset"]
 
 BUNDLE = "bundle.bin"
+CALL = "call.bin"
 EXTRAS = "extras.bin"
-"""The names of the bundles of the page's Python: what every call needs, and what is fetched on demand."""
+"""The names of the bundles of the page's Python: for the start screen, for calls, and for features on demand."""
 
 INDEX = "index.html"
 
@@ -89,6 +90,7 @@ class Asset:
         content_type: its media type.
         cache_control: the Cache-Control header: how long a browser may cache it.
         representations: its bodies by content coding; `identity` is always among them.
+        for_all_origins: whether pages of every origin may load it.
 
     """
 
@@ -96,6 +98,7 @@ class Asset:
     content_type: str
     cache_control: str
     representations: Mapping[str, Representation]
+    for_all_origins: bool = False
 
     def choose(self, accept_encoding: str | None) -> tuple[str, Representation]:
         """Choose the content coding and representation for an Accept-Encoding header."""
@@ -144,7 +147,11 @@ def _bundles(page: Traversable, client: Traversable, build: Builder) -> dict[str
         _entries(folder)
     compiler = find_compiler()
     try:
-        return {BUNDLE: make_bundle(page, client, compiler, build), EXTRAS: make_extras(page, compiler, build)}
+        return {
+            BUNDLE: make_bundle(page, client, compiler, build),
+            CALL: make_call_bundle(page, client, compiler, build),
+            EXTRAS: make_extras(page, compiler, build),
+        }
     except subprocess.SubprocessError as error:
         raise AssetError(f"the page's Python cannot be compiled: {error}") from None
 

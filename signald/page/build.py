@@ -10,6 +10,7 @@ from pathlib import Path
 
 from signald.page.assets import load_assets
 from signald.page.build_cache import BuildCache, pack
+from signald.page.javascript_client import load_javascript_client
 from signald.page.schemas import load_schemas
 
 __all__ = ["fill_build_cache", "main"]
@@ -20,6 +21,7 @@ def fill_build_cache() -> BuildCache:
     cache = BuildCache({})
     load_assets(build=cache)
     load_schemas(cache)
+    load_javascript_client(cache)
     return cache
 
 

@@ -1,4 +1,4 @@
-"""Bundles the page's Python modules into one file: MicroPython bytecode where its compiler is installed, else sources.
+"""Bundles the page's Python modules: MicroPython bytecode where its compiler is installed, else sources.
 
 The file format is that of `build_cache.pack`; the names are paths below the page's import root.
 """
@@ -14,11 +14,15 @@ from pathlib import Path
 
 from signald.page.build_cache import Builder, build_uncached, pack
 
-__all__ = ["find_compiler", "make_bundle", "make_extras"]
+__all__ = ["find_compiler", "make_bundle", "make_call_bundle", "make_extras"]
 
 PAGE = "signald_page/client/"
 EXTRAS = PAGE + "extras/"
 """The folders of the page's modules, below its import root."""
+
+START = PAGE + "browser/main.py"
+CALL = PAGE + "browser/call.py"
+"""The module that the page starts with, and the one that it imports when a call starts."""
 
 COMPILE_SECONDS = 30.0
 """Seconds allowed to compile one module; it takes about 2 ms."""
@@ -36,7 +40,7 @@ def find_compiler() -> Path | None:
 def make_bundle(
     page: Traversable, client: Traversable, compiler: Path | None, build: Builder = build_uncached
 ) -> bytes:
-    """Bundle what every call needs: the page, the signaling client, and the replacements of standard modules.
+    """Bundle what the start screen needs, among it the replacements of standard modules.
 
     Arguments:
         page: the package of the page.
@@ -50,8 +54,23 @@ def make_bundle(
         subprocess.TimeoutExpired: the compiler takes longer than `COMPILE_SECONDS`.
 
     """
+    modules = _all_modules(page, client)
+    later = _only_in_calls(modules)
+    return _bundle({path: module for path, module in modules.items() if path not in later}, compiler, build)
+
+
+def make_call_bundle(
+    page: Traversable, client: Traversable, compiler: Path | None, build: Builder = build_uncached
+) -> bytes:
+    """Bundle the modules that are imported through `CALL` alone; arguments and errors are those of `make_bundle`."""
+    modules = _all_modules(page, client)
+    return _bundle({path: modules[path] for path in _only_in_calls(modules)}, compiler, build)
+
+
+def _all_modules(page: Traversable, client: Traversable) -> dict[str, Traversable]:
+    """Return every module but those that are fetched for a feature, by its path in the bundle."""
     pages = dict(_modules(page / "client", PAGE))
-    modules = {
+    return {
         "signald_client/__init__.py": client / "__init__.py",
         "signald_page/__init__.py": page / "__init__.py",
         **dict(_modules(client / "signaling", "signald_client/signaling/")),
@@ -59,7 +78,39 @@ def make_bundle(
         # Replacements of standard modules that MicroPython lacks go to the import root itself.
         **dict(_modules(page / "stubs", "")),
     }
-    return _bundle(modules, compiler, build)
+
+
+def _only_in_calls(modules: Mapping[str, Traversable]) -> set[str]:
+    """Return the modules that are imported through `CALL` alone."""
+    imports = {path: _imports(path, module.read_text(encoding="utf-8")) for path, module in modules.items()}
+
+    def reached(without: str) -> set[str]:
+        found, waiting = set[str](), [START]
+        while waiting:
+            path = waiting.pop()
+            if path in imports and path not in found and path != without:
+                found.add(path)
+                waiting += imports[path]
+        return found
+
+    return reached("") - reached(CALL)
+
+
+def _imports(path: str, source: str) -> set[str]:
+    """Return the paths of the modules that a module may import at run time, also within functions."""
+    try:
+        tree = ast.parse(_without_typing(source))
+    except SyntaxError:
+        # The compiler reports the error, with the module's name.
+        return set()
+    found = set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            parts = path.split("/")[: -node.level] if node.level else []
+            parts += node.module.split(".") if node.module else []
+            found.add("/".join(parts) + ".py")
+            found.update("/".join([*parts, alias.name]) + ".py" for alias in node.names)
+    return found
 
 
 def make_extras(page: Traversable, compiler: Path | None, build: Builder = build_uncached) -> bytes:

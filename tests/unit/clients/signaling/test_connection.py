@@ -116,6 +116,28 @@ class SilenceTests(SynchronousTestCase):
         machine.socket_lost(110.0, 5.0)
         self.assertEqual(self.run_seconds(machine, 111, 125), [(125, SILENT)])
 
+    def test_a_restart_takes_longer(self) -> None:
+        """After the server said that it restarts, an attempt may wait for 60 s in the queue of its listening socket.
+
+        The same holds for the handshake, which the next process may answer late; both end with the welcome.
+        """
+        machine = make_ready()
+        machine.expect_restart()
+        self.assertEqual(machine.open_timeout, connection.RESTART_TIMEOUT)
+        machine.socket_lost(100.0, 5.0)
+        self.assertEqual(self.run_seconds(machine, 101, 165), [(165, SILENT)])
+        machine.socket_opened(165.0)
+        self.assertEqual(self.run_seconds(machine, 166, 225), [(225, SILENT)])
+        machine.welcome_received(225.0)
+        machine.socket_lost(230.0, 0.0)
+        self.assertEqual(self.run_seconds(machine, 231, 240), [(240, SILENT)])
+
+    def test_a_restart_that_does_not_happen(self) -> None:
+        """A connection that stays open after the announcement is watched as before."""
+        machine = make_ready()
+        machine.expect_restart()
+        self.assertEqual(self.run_seconds(machine, 1, 25), [(15, PING), (25, SILENT)])
+
     def test_no_welcome(self) -> None:
         """A handshake is given up after 10 s, and 3 s after a probe."""
         machine = make_started()

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.limits import Limits
 from signald.core.reconnect_window import ReconnectWindow
+from signald.core.snapshot import aged
 from signald.server.switchboard import Switchboard
 from signald_client.signaling import messages
 from signald_client.signaling.client import READY, SignalingClient
@@ -381,6 +382,42 @@ class SurvivalTests(LinkCase):
         self.switchboard.announce_stop(ReconnectWindow(3.0, 3.0), lambda: 0.5)
         self.deliver_all(self.ann, self.bob)
         self.assertEqual(len(self.ann.events_of(messages.GoingAway)), 1)
+
+    def outage(self, seconds: int, hold: float) -> None:
+        """Stop the server in order, and start the next one later, while both clients talk every second."""
+        self.start()
+        self.switchboard.hub.hold = hold
+        self.switchboard.announce_stop(ReconnectWindow(3.0, 3.0), lambda: 0.5)
+        snapshot = self.switchboard.suspend()
+        for edge in (self.ann, self.bob):
+            while edge.deliver_down():
+                pass
+            edge.lose_connection()
+        for number in range(seconds):
+            self.clock.advance(1.0)
+            for edge in (self.ann, self.bob):
+                edge.carry_out(edge.client.tick(self.clock.seconds()))
+                self.send_message(edge, str(number))
+        self.switchboard = make_switchboard(self.clock)
+        self.switchboard.restore(aged(snapshot, float(seconds)))
+        for edge in (self.ann, self.bob):
+            edge.switchboard = self.switchboard
+        self.deliver_all(self.ann, self.bob)
+
+    def test_long_outage(self) -> None:
+        """Both sides hold on to messages for the time that `going-away` states, which is longer than the grace."""
+        self.outage(58, 300.0)
+        for edge in (self.ann, self.bob):
+            self.assertEqual(edge.events_of(Refused, Dropped), [])
+            self.assertEqual(edge.events_of(Resumed), [Resumed("everything")])
+            self.assertEqual(edge.received_texts(), [str(number) for number in range(58)])
+
+    def test_outage_beyond_the_bound(self) -> None:
+        """After the time that `going-away` states, the client refuses messages, which the server would not take."""
+        self.outage(58, 40.0)
+        for edge in (self.ann, self.bob):
+            self.assertEqual([refused.code for refused in edge.events_of(Refused)], ["not-connected"] * 19)
+            self.assertEqual(len(edge.received_texts()), 39)
 
     def test_lost_refusal(self) -> None:
         """A request whose refusal was lost is refused with `no-reply` 10 s after the resume."""

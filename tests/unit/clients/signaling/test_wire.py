@@ -10,7 +10,7 @@ from attrs import fields, resolve_types
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
-from codegen.client_messages import name
+from codegen.message_fields import name
 from signald.core.messages import UNCOUNTED, Error, Event, Secret
 from signald.dialects.native import EVENTS, NESTED, REQUESTS, Native
 from signald_client.signaling import messages
