@@ -1,19 +1,15 @@
 // Starts the page: fetches MicroPython and the page's Python in parallel, and registers the shim for Python.
 // A JavaScript exception must never pass through MicroPython's frames: Python cannot catch it, and it damages the
 // interpreter. So Python calls everything that may throw through the shim, which returns the exception as a value.
-import { loadMicroPython } from "{{vendor/micropython.mjs}}";
+import { fetchBytes, hideScreen, loadPatiently } from "{{loading.mjs}}";
 
 const page = (globalThis.signald = { marks: { js: performance.now() }, log: [] });
 
 /** Offer a reload, because the interpreter or the page's state is damaged. */
 function broken(reason) {
   page.log.push(String(reason));
-  const dataset = document.documentElement.dataset;
   // The rest stays visible during a call, whose connections may go on without Python.
-  if (dataset.state === "loading") {
-    dataset.state = "failed";
-    document.querySelector("main").hidden = true;
-  }
+  if (document.documentElement.dataset.state === "loading") hideScreen();
   const offer = document.getElementById("broken");
   offer.hidden = false;
   offer.querySelector("button").onclick = () => location.reload();
@@ -26,13 +22,6 @@ function attempt(action) {
   } catch (error) {
     return { ok: false, name: String(error?.name ?? "Error"), message: String(error?.message ?? error) };
   }
-}
-
-/** Return the bytes of one of the page's files. */
-async function fetchBytes(url) {
-  const reply = await fetch(url);
-  if (!reply.ok) throw new Error(`${reply.status} ${url}`);
-  return new Uint8Array(await reply.arrayBuffer());
 }
 
 /** Write the files of a bundle to the folder from which Python imports. */
@@ -60,7 +49,7 @@ async function fetchExtras() {
   }
 }
 
-let python, extras;
+let python, extras, calls;
 const shim = {
   window: globalThis,
   call: (target, method, ...args) => attempt(() => target[method](...args)),
@@ -73,9 +62,12 @@ const shim = {
   entries: (report, types, keys) => JSON.stringify([...report.values()].filter((entry) => types.includes(entry.type)), keys),
   // Fetched once: later callers wait for the same promise, and a failure is forgotten.
   extras: () => (extras ??= fetchExtras().catch((error) => ((extras = null), Promise.reject(error)))),
+  calls: () => (calls ??= fetchBytes("{{call.bin}}").then((bytes) => unpack(python, bytes)).catch((error) => ((calls = null), Promise.reject(error)))),
   qr: () => import("{{vendor/lean-qr.mjs}}"),
   text: (event, maxLength) => (typeof event.data === "string" && event.data.length <= maxLength ? event.data : null),
   loudness: (analyser, samples) => (analyser.getFloatTimeDomainData(samples), Math.hypot(...samples) / Math.sqrt(samples.length)),
+  // Held until the page is gone, also by a crash.
+  lock: (name) => new Promise((done) => navigator.locks.request(name, { ifAvailable: true }, (lock) => (done(!!lock), lock && new Promise(() => {})))),
   mark: (name) => void (page.marks[name] = performance.now()),
   broken,
 };
@@ -85,18 +77,31 @@ addEventListener("error", (event) => {
   if (!/-extension:/.test(event.filename)) broken(event.message);
 });
 
+/** Return the bundle of the page's Python, and MicroPython, which has nothing of it yet. */
+async function load(attempt) {
+  // A browser remembers by its whole address, fragment included, that a module could not be loaded.
+  const module = import("{{vendor/micropython.mjs}}" + (attempt ? `#${attempt}` : ""));
+  const started = module.then(({ loadMicroPython }) =>
+    loadMicroPython({
+      url: "{{vendor/micropython.wasm}}",
+      heapsize: 2 << 20, // bytes
+      pystack: 32768, // bytes
+      stderr: (line) => void (page.log.push(line), console.error(line)),
+    }),
+  );
+  return Promise.all([fetchBytes("{{bundle.bin}}"), started]);
+}
+
 try {
-  const bundle = fetchBytes("{{bundle.bin}}");
-  python = await loadMicroPython({
-    url: "{{vendor/micropython.wasm}}",
-    heapsize: 2 << 20, // bytes
-    pystack: 32768, // bytes
-    stderr: (line) => void (page.log.push(line), console.error(line)),
-  });
-  python.registerJsModule("shim", shim);
-  python.runPython("import shim\nshim.mark('python')");
-  unpack(python, await bundle);
-  python.runPython("from signald_page.client.browser import main\nmain.start()");
+  const loaded = await loadPatiently(load, page.log);
+  if (loaded) {
+    const bundle = loaded[0];
+    python = loaded[1];
+    python.registerJsModule("shim", shim);
+    python.runPython("import shim\nshim.mark('python')");
+    unpack(python, bundle);
+    python.runPython("from signald_page.client.browser import main\nmain.start()");
+  }
 } catch (error) {
   broken(error);
   throw error;

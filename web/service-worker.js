@@ -5,6 +5,7 @@ const SHELL = [
   "{{style.css}}",
   "{{icon.svg}}",
   "{{boot.mjs}}",
+  "{{loading.mjs}}",
   "{{vendor/micropython.mjs}}",
   "{{vendor/micropython.wasm}}",
   "{{bundle.bin}}",

@@ -127,6 +127,16 @@ class LanguageTests(SynchronousTestCase):
             self.assertIn(sections["dir"], ("ltr", "rtl"))
             self.assertIn(f'data-file="{{{{languages/{code}.json}}}}"', source)
 
+    def test_before_python(self) -> None:
+        """The offer to load the page again, which is shown without Python, is in each language."""
+        source = PAGE.joinpath("index.html").read_text()
+        offer = source[source.index('<div id="unloaded"') : source.index('<p id="slow"')]
+        parts = re.findall(
+            r'<div lang="(\w+)"(?: dir="(\w+)")? hidden><p>[^<]+</p><button type="button">[^<]+</b', offer
+        )
+        directions = {code: sections["dir"] for code, sections in self.languages.items()}
+        self.assertEqual({code: direction or "ltr" for code, direction in parts}, {ENGLISH: "ltr", **directions})
+
     def test_complete(self) -> None:
         """Each language has every text, and none that English does not have."""
         for code, sections in self.languages.items():

@@ -45,7 +45,7 @@ class AudioLevels:
     ) -> None:
         """Start measuring.
 
-        Args:
+        Arguments:
             page: the page's elements.
             state: the page's state.
             media: the local microphone.

@@ -26,12 +26,15 @@ __all__ = [
     "call_static",
     "construct",
     "get",
+    "hold_lock",
     "listen",
+    "load_calls",
     "load_extras",
     "load_qr",
     "loudness",
     "mark",
     "now",
+    "observe_size",
     "publish",
     "put",
     "random_float",
@@ -41,6 +44,7 @@ __all__ = [
     "short_text",
     "spawn",
     "wait",
+    "wall_time",
     "window",
 ]
 
@@ -145,6 +149,18 @@ def _listen(target: Any, event: str, handler: Callable[[Any], object], options: 
     call(target, "addEventListener", event, guarded, options)
 
 
+def observe_size(target: Any, handler: Callable[[], None]) -> None:
+    """Call `handler` now and whenever the size of an element changes, until the element is destroyed."""
+
+    def guarded(*args: Any) -> None:
+        try:
+            handler()
+        except Exception as error:  # noqa: BLE001 - an exception must not cross into JavaScript
+            _fail(error)
+
+    call(construct("ResizeObserver", guarded), "observe", target)
+
+
 class Listeners:
     """Event listeners that are removed together, for objects with a shorter life than the page.
 
@@ -171,6 +187,13 @@ def publish(name: str, function: Callable[..., Any]) -> None:
 def now() -> float:
     """Return the seconds since the page started to load, from a monotonic clock."""
     return float(call(get(window, "performance"), "now")) / 1000
+
+
+def wall_time() -> float:
+    """Return the seconds since 1970; a clock that is set while the page is open does not change it."""
+    # As text, because the number has more than 32 bits.
+    origin = json.loads(call(get(window, "JSON"), "stringify", get(window, "performance")))["timeOrigin"]
+    return float(origin) / 1000 + now()
 
 
 def random_float() -> float:
@@ -202,9 +225,31 @@ def report_entries(report: Any, types: list[str], keys: list[str]) -> list[dict[
     return entries
 
 
-async def load_extras() -> bool:
-    """Fetch `signald_page.client.extras`, unless it is loaded, so that it can be imported; return False on failure."""
+async def hold_lock(name: str) -> bool:
+    """Hold a lock of this name (W3C Web Locks) until the page is gone; return False if another page holds it."""
     try:
+        return bool(await wait(shim.lock(name)))
+    except BrowserError:
+        # Browsers offer locks to pages in a secure context only.
+        return False
+
+
+async def load_calls() -> bool:
+    """Fetch the modules that calls alone need, unless they are loaded; return False on failure."""
+    try:
+        await wait(shim.calls())
+    except BrowserError:
+        return False
+    return True
+
+
+async def load_extras() -> bool:
+    """Fetch `signald_page.client.extras`, unless it is loaded, so that it can be imported; return False on failure.
+
+    It imports modules of calls, such as the peer connection of the connectivity test.
+    """
+    try:
+        await wait(shim.calls())
         await wait(shim.extras())
     except BrowserError:
         return False

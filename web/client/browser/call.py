@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from signald_client.signaling import client, events, messages
 
-from ..model import call_urls, join_flow, mesh, texts
+from ..model import call_urls, join_flow, texts
 from ..model.join_flow import JoinFlow
 from ..model.page_state import GUEST, HOST
 from ..model.remote_peer import RemotePeer
 from . import storage
-from .bridge import get, now, window
+from .bridge import get, now, random_float, window
 from .peer_connections import PeerConnections
+from .session_entry import SessionEntry
 from .signaling_connection import SignalingConnection
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..model.page_state import PageState
     from ..model.peer_messaging import PeerMessaging
+    from .crash_copy import CrashCopy
     from .local_media import LocalMedia
     from .screen_share import ScreenShare
 
@@ -55,10 +57,12 @@ class Call:
         password: str,
         lobby: bool,
         identity: str,
+        ticket: str,
+        crash_copy: CrashCopy,
     ) -> None:
         """Connect to the server, and open or join the session that `state` names.
 
-        Args:
+        Arguments:
             state: the page's state.
             media: the local camera and microphone.
             screen: the local shared screen.
@@ -70,6 +74,8 @@ class Call:
             lobby: whether a session that is opened has a lobby.
             identity: the stored identity with which the signaling client resumes after a reload; empty for a new
                 identity.
+            ticket: the stored rejoin ticket for the session; empty for none.
+            crash_copy: stores the call for another tab.
 
         """
         self.peers = PeerConnections(
@@ -80,13 +86,16 @@ class Call:
         self._state = state
         self._refresh = refresh
         self._log = log
-        self._name, self._password, self._lobby = name, password, lobby
+        self._entry = SessionEntry(state, name, password, lobby, ticket)
+        self._crash_copy = crash_copy
         self._started_at = now()
-        self._devices_settled = False
-        self._join_flow = JoinFlow(bool(identity))
+        self._relock = self._entered_again = False
+        self._join_flow = JoinFlow(bool(identity), random_float)
         self._handlers = self._event_handlers()
         address = call_urls.signaling_url(get(window, "location", "href"))
-        self._signaling = SignalingConnection(address, self._handle, identity, storage.token(state.session.id))
+        self._signaling = SignalingConnection(
+            address, self._handle, identity, storage.token(state.session.id), lambda: self.peers.connected_users
+        )
         self._client = self._signaling.client
         self._perform(self._client.connect())
 
@@ -99,7 +108,7 @@ class Call:
 
     def devices_settled(self) -> None:
         """Let a guest join, because the person has their devices or continues without them."""
-        self._devices_settled = True
+        self._entry.devices_settled = True
         self._request_entry()
 
     def tick(self) -> None:
@@ -111,6 +120,11 @@ class Call:
         if self._join_flow.session_lost(time):
             self._membership_lost()
             self._request_entry()
+        todo = self._join_flow.tick(time)
+        if todo == join_flow.RETRY:
+            self._request_entry()
+        elif todo == join_flow.GIVE_UP:
+            self._state.return_ended(self._entered_again)
         self.peers.restart_ice(self._state.tick(time))
         self._settle()
 
@@ -145,6 +159,7 @@ class Call:
             return
         self.ended = True
         storage.clear_call()
+        self._crash_copy.clear()
         session_id = self._state.session.id
         if session_id and self._client.state == client.READY:
             request = self._client.end_session if self._state.role == HOST else self._client.leave_session
@@ -210,10 +225,10 @@ class Call:
 
     def _resumed(self, event: events.Resumed) -> None:
         self.reconnects += 1
-        if event.survival != events.EVERYTHING:
-            self._join_flow.resumed(event.survival == events.MEMBERSHIP, now())
-        if event.survival == events.NOTHING:
-            self._membership_lost()
+        if event.survival == events.MEMBERSHIP:
+            self._join_flow.resumed(True, now())
+        elif event.survival == events.NOTHING:
+            self._forgotten()
         self._state.server_connected()
         self._request_entry()
 
@@ -225,12 +240,15 @@ class Call:
 
     def _refused(self, refusal: events.Refused) -> None:
         state = self._state
-        reaction = self._join_flow.refused(refusal.about, refusal.code, bool(state.session.id))
+        reaction = self._join_flow.refused(refusal.about, refusal.code, bool(state.session.id), now())
         if reaction == join_flow.AS_GUEST:
             storage.save_host_key(state.session.id, "")
             state.role = GUEST
         if reaction in (join_flow.AS_GUEST, join_flow.RETRY):
             self._request_entry()
+        elif reaction == join_flow.GIVE_UP:
+            self._join_flow.return_ended()
+            state.return_ended(False)
         elif reaction == join_flow.REPORT:
             state.request_refused(refusal.about, refusal.code, texts.refusal(refusal.code, refusal.sentence))
         else:
@@ -239,73 +257,68 @@ class Call:
 
     def _opened(self, opened: messages.Opened) -> None:
         if opened.host_key is not None:
-            storage.save_host_key(opened.session, opened.host_key, self._password, opened.lobby, opened.relay_only)
+            storage.save_host_key(
+                opened.session, opened.host_key, self._entry.password, opened.lobby, opened.relay_only
+            )
         self._entered(opened, HOST)
+        if self._relock:
+            # The server has forgotten that the session was locked.
+            self._relock = False
+            self.change(locked=True)
 
     def _settings_changed(self, changed: messages.Changed) -> None:
         state = self._state
         state.settings_changed(changed.locked, changed.lobby, True)
         key = storage.host_key(changed.session)
         if key and state.role == HOST:
-            self._lobby = changed.lobby
-            storage.save_host_key(changed.session, key, self._password, self._lobby, state.session.relay_only)
+            self._entry.lobby = changed.lobby
+            storage.save_host_key(
+                changed.session, key, self._entry.password, self._entry.lobby, state.session.relay_only
+            )
 
     def _waiting(self, waiting: messages.Waiting) -> None:
         self._join_flow.entered()
         self._state.admission_pending(waiting.reason)
 
     def _member_joined(self, joined: messages.MemberJoined) -> None:
-        self._state.member_joined(_remote_peer(joined.member))
+        if joined.member.connected and self._state.participants.find(joined.member.user) is not None:
+            self._state.member_returned(_remote_peer(joined.member))
+        else:
+            self._state.member_joined(_remote_peer(joined.member))
         self._connect(joined.session, joined.member)
 
     def _member_renewed(self, renewed: messages.MemberRenewed) -> None:
-        user = renewed.member.user
-        self.peers.close([user])
-        self._state.participants.connection_reset(user)
+        if renewed.member.connected:
+            self._state.member_returned(_remote_peer(renewed.member))
+        else:
+            self._state.participants.connection_reset(renewed.member.user)
         self._connect(renewed.session, renewed.member)
 
     # Entering the session
+
+    def _forgotten(self) -> None:
+        """Come back into the session of which the server knows nothing any more, with the peer connections."""
+        state = self._state
+        if self._entry.ticket(self._client) and state.server_restarted():
+            self._relock = state.role == HOST and state.session.locked
+            self._entry.devices_settled = True
+            self._entered_again = False
+            self._join_flow.return_started(now())
+        else:
+            self._join_flow.resumed(False, now())
+            self._membership_lost()
 
     def _membership_lost(self) -> None:
         """Close the peer connections, because the server no longer has this user's membership."""
         self.peers.close_all()
         # A person who was in the call has already decided about their devices.
-        self._devices_settled = self._devices_settled or self._state.in_session
+        self._entry.devices_settled = self._entry.devices_settled or self._state.in_session
         self._state.membership_lost()
 
     def _request_entry(self) -> None:
         """Open or join the session, once everything that the request needs is available."""
-        if self.ended or self._client.state != client.READY:
-            return
-        state = self._state
-        session_id = state.session.id
-        key = storage.host_key(session_id) if session_id else ""
-        welcome = self._client.welcome
-        # A host's token for this session replaces the host key.
-        granted = bool(welcome and session_id and welcome.role == HOST and welcome.session == session_id)
-        opens = state.role == HOST or granted
-        request = self._join_flow.request(opens, session_id, key or ("token" if granted else ""), self._devices_settled)
-        if request == join_flow.OPEN:
-            self._open(session_id, key)
-        elif request == join_flow.JOIN:
-            state.notices.progress = texts.JOINING
-            self._perform(self._client.join_session(session_id, self._name or None, self._password or None))
-
-    def _open(self, session_id: str, key: str) -> None:
-        self._state.notices.progress = texts.OPENING
-        welcome = self._client.welcome
-        self._perform(
-            self._client.open_session(
-                min(mesh.CAPACITY, welcome.limits.session_members) if welcome else 2,
-                self._name or None,
-                password=self._password or None,
-                lobby=self._lobby,
-                keep=True,
-                relay_only=self._state.session.relay_only,
-                session=session_id or None,
-                host_key=key or None,
-            )
-        )
+        if not self.ended:
+            self._perform(self._entry.next_request(self._join_flow, self._client))
 
     def _entered(self, entered: messages.Opened | messages.Joined, role: str) -> None:
         """Connect to the members of the session, which this user has entered for the first time or again."""
@@ -313,12 +326,13 @@ class Call:
         state, session = self._state, self._state.session
         session.relay_only = entered.relay_only
         self._join_flow.entered()
-        self.peers.close_all()
+        self._entered_again = True
         session.has_host_key = bool(storage.host_key(session_id))
-        session.password = self._password if session.has_host_key else ""
+        session.password = self._entry.password if session.has_host_key else ""
         session.link = call_urls.invitation_url(get(window, "location", "href"), session_id)
         session.link_is_local = call_urls.is_loopback(get(window, "location", "hostname"))
-        state.session_joined(session_id, role, [_remote_peer(member) for member in members])
+        kept = tuple([member.user for member in members if member.connected])
+        state.session_joined(session_id, role, [_remote_peer(member) for member in members], kept)
         state.settings_changed(entered.locked, entered.lobby)
         for member in members:
             self._connect(session_id, member)
@@ -326,7 +340,7 @@ class Call:
     def _connect(self, session_id: str, member: messages.Member) -> None:
         negotiator = self._client.negotiator(session_id, member.user)
         if negotiator is not None and self._state.participants.find(member.user) is not None:
-            self.peers.connect(negotiator, member.offers_first)
+            self.peers.connect(negotiator, member.offers_first, member.connected)
 
     # Consequences
 
@@ -341,8 +355,12 @@ class Call:
         """Adapt the peer connections to the state, and store the data that a reload needs."""
         state = self._state
         self.peers.match_participants()
+        if not state.network.returning:
+            self._join_flow.return_ended()
         if not self.ended and self._join_flow.active and self._signaling.identity:
-            storage.save_call(state.role, state.session.id, self._signaling.identity)
+            saved = state.role, state.session.id, self._signaling.identity, self._entry.ticket(self._client)
+            storage.save_call(*saved)
+            self._crash_copy.save(*saved)
         self._refresh()
 
 

@@ -11,19 +11,22 @@ from ..model.page_state import CONNECTING, FAILED, SESSION
 from ..model.trust import Trust
 from ..model.view_model import view
 from . import storage
-from .bridge import call, get, listen, now, random_hex, spawn, window
-from .call import Call
+from .bridge import call, get, listen, load_calls, now, random_hex, spawn, window
 from .call_panels import CallPanels
 from .call_stage import CallStage
+from .crash_copy import CrashCopy
 from .current_call import CurrentCall
 from .device_controls import DeviceControls
 from .diagnostics import Diagnostics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from ..model.page_state import PageState
     from .page import Page
+
+    Settings = dict[str, Any]
 
 __all__ = ["CallPage"]
 
@@ -40,7 +43,7 @@ class CallPage:
     def __init__(self, state: PageState, page: Page, show_start: Callable[[], None]) -> None:
         """Create the features.
 
-        Args:
+        Arguments:
             state: the page's state.
             page: the page's elements.
             show_start: shows the start screen for the session that the page's URL names.
@@ -52,6 +55,8 @@ class CallPage:
         self._refresh_pending = False
         self._name = self._password = ""
         self._lobby = False
+        self._settings: Settings = {}
+        self._crash_copy = CrashCopy()
         self._current = current = CurrentCall()
         self._devices = devices = DeviceControls(page, state, current, self.refresh)
         self._media_status = MediaStatus(state, current.messaging, devices.mute_by_host, self.refresh)
@@ -81,6 +86,8 @@ class CallPage:
         self._page.on_click("skip", self._skip_devices)
         self._page.on_click("again", self._repeat)
         self._page.on_click("home", self._return_to_start)
+        for event in ("pointerdown", "keydown"):
+            listen(window, event, lambda event: spawn(self._load_calls()))
         probe = self._current.probe_network
         for target, event in (
             (window, "online"),
@@ -99,10 +106,11 @@ class CallPage:
         password: str = "",
         lobby: bool = False,
         identity: str = "",
+        ticket: str = "",
     ) -> None:
         """Start a call, or join an existing call.
 
-        Args:
+        Arguments:
             role: `host` or `guest`.
             session_id: the session to join; empty for a new session.
             name: the person's name; empty for none.
@@ -110,6 +118,7 @@ class CallPage:
             lobby: whether a session that is opened has a lobby.
             identity: the stored identity with which the signaling client resumes after a reload; empty for a new
                 identity.
+            ticket: the stored rejoin ticket for the session; empty for none.
 
         """
         if not self._state.start_call(role, session_id):
@@ -119,25 +128,16 @@ class CallPage:
         self._password = password
         self._lobby = lobby
         self._state.notices.progress = texts.REACHING_SERVER
-        self._current.call = started = Call(
-            state=self._state,
-            media=self._devices.media,
-            screen=self._devices.screen,
-            messaging=self._current.messaging,
-            refresh=self.refresh,
-            log=_log,
-            name=name,
-            password=password,
-            lobby=lobby,
-            identity=identity,
-        )
-        spawn(self._start_devices(started))
+        settings = {"name": name, "password": password, "lobby": lobby, "identity": identity, "ticket": ticket}
+        spawn(self._connect(settings))
         self.refresh()
 
-    def resume_call(self, role: str, session_id: str, identity: str) -> None:
+    def resume_call(self, role: str, session_id: str, identity: str, ticket: str) -> None:
         """Resume the call that was active when the page was reloaded."""
         password, lobby, self._state.session.relay_only = storage.session_settings(session_id)
-        self.start_call(role, session_id, name=storage.name(), password=password, lobby=lobby, identity=identity)
+        self.start_call(
+            role, session_id, name=storage.name(), password=password, lobby=lobby, identity=identity, ticket=ticket
+        )
 
     def refresh(self) -> None:
         """Stop a call that is over at once, and update the document soon: once for all changes until then."""
@@ -153,7 +153,7 @@ class CallPage:
         self._refresh_pending = False
         state = self._state
         self._trust.update({user: peer.descriptions_set for user, peer in self._current.peers().items()})
-        self._stage.update()
+        self._stage.update(self._name)
         self._devices.update()
         self._media_status.update()
         self._panels.update(self._name)
@@ -169,9 +169,36 @@ class CallPage:
             self._trust.tick(now())
             if self._current.call is not None:
                 self._current.call.tick()
-                self._stage.tiles.check_frames()
+            self._stage.tick()
 
-    async def _start_devices(self, started: Call) -> None:
+    async def _load_calls(self) -> None:
+        """Load the modules of calls as soon as the person uses the page, so that a call starts without a wait."""
+        await load_calls()
+
+    async def _connect(self, settings: Settings) -> None:
+        """Connect to the server, once the modules of calls are loaded, and start the devices."""
+        self._settings = settings
+        loaded = await load_calls()
+        if self._settings is not settings or self._state.phase != CONNECTING:
+            # Meanwhile the person has cancelled, and may have started another call.
+            return
+        if not loaded:
+            self._state.hung_up()
+            self._state.notices.problem = texts.NO_EXTRAS
+            self.refresh()
+            return
+        from .call import Call
+
+        self._current.call = started = Call(
+            state=self._state,
+            media=self._devices.media,
+            screen=self._devices.screen,
+            messaging=self._current.messaging,
+            refresh=self.refresh,
+            log=_log,
+            crash_copy=self._crash_copy,
+            **settings,
+        )
         await self._devices.start_wanted()
         started.devices_settled()
 

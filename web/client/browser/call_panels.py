@@ -42,7 +42,7 @@ class CallPanels:
     ) -> None:
         """Listen to the buttons.
 
-        Args:
+        Arguments:
             page: the page's elements.
             state: the page's state.
             current: the current call.

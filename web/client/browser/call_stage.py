@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..model.avatars import initials
+from ..model.call_clock import CallClock
 from .audio_levels import AudioLevels
+from .bridge import now
+from .idle_controls import IdleControls
 from .quality_monitor import QualityMonitor
 from .stage import Stage
+from .stage_placement import StagePlacement
 from .tiles import Tiles
 from .trust_badges import TrustBadges
 from .wake_lock import WakeLock
@@ -45,7 +50,10 @@ class CallStage:
         self.tiles = Tiles(page, state, devices.speaker_id, refresh)
         self._state = state
         self._current = current
-        self._stage = Stage(page, state, refresh)
+        self._page = page
+        self._clock = CallClock()
+        self._stage = Stage(page, state, StagePlacement(page, state, self.tiles), refresh)
+        self._idle_controls = IdleControls(state)
         self._audio_levels = AudioLevels(
             page=page, state=state, media=devices.media, peers=current.peers, refresh=refresh
         )
@@ -54,8 +62,15 @@ class CallStage:
         self._trust_badges = TrustBadges(page, state, trust, current.peers)
         page.on_click("hear", self.tiles.play_sound)
 
-    def update(self) -> None:
-        """Show the current state of the call."""
+    def tick(self) -> None:
+        """Check which pictures arrive, and show the duration of the call; call this method about once a second."""
+        self.tiles.check_frames()
+        text = self._clock.tick(self._state.in_session, self._state.stage == "connected", now())
+        self._page.set("clock", "text", text)
+
+    def update(self, name: str) -> None:
+        """Show the current state of the call; `name` is the person's own."""
+        self._page.set("self-avatar", "text", initials(name))
         self.tiles.show_pictures(self._current.peers(), self._audio_levels.speech)
         self._trust_badges.show()
         self._quality_monitor.update()

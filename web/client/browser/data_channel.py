@@ -44,7 +44,7 @@ class DataChannel:
     ) -> None:
         """Create the channel.
 
-        Args:
+        Arguments:
             connection: an `RTCPeerConnection`.
             listeners: registers the event listeners, and removes them when the connection is closed.
             opened: called when texts can be sent.

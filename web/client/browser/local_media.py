@@ -37,7 +37,7 @@ class LocalMedia:
     ) -> None:
         """Start without a track.
 
-        Args:
+        Arguments:
             state: the page's state; `devices.microphone` and `devices.camera` are kept up to date here.
             choices: the devices that the person chose.
             refresh: called when the state changed.

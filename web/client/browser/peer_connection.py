@@ -1,4 +1,4 @@
-"""One peer connection: runs the negotiator's commands in order, and sends the local tracks."""
+"""One peer connection: runs the negotiator's commands in order, and collects the remote tracks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from signald_client.signaling import negotiation_commands
 
 from ..model import webrtc_stats
-from ..model.devices import AUDIO, VIDEO
-from .bridge import BrowserError, BrowserJson, Listeners, call, construct, get, put, report_entries, spawn, wait, window
+from ..model.devices import AUDIO
+from .bridge import BrowserError, BrowserJson, Listeners, call, construct, get, report_entries, spawn, wait, window
 from .data_channel import DataChannel, proposed
+from .track_senders import TrackSenders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,10 +66,7 @@ class PeerConnection:
         stream: a JavaScript `MediaStream` with the remote microphone and camera tracks, one of each kind.
         screen: a `MediaStream` with the tracks of the remote screen, which are kept until the screen is shared again.
         descriptions_set: the number of descriptions that were set.
-        understands_messages: whether the other page supports messages (`peer_messaging`), and therefore distinguishes
-            the camera's video from the screen's.
-        video_limits: the maximum bits per second and the divisor of the size of the local video that the browser
-            accepted last; None before.
+        senders: send the local tracks.
 
     """
 
@@ -84,7 +82,7 @@ class PeerConnection:
     ) -> None:
         """Create the connection.
 
-        Args:
+        Arguments:
             negotiator: the negotiator of this pair of members.
             configuration: W3C `RTCConfiguration`.
             media: the local camera and microphone.
@@ -93,34 +91,27 @@ class PeerConnection:
             observer: sends the connection's messages, and is called on its changes.
 
         """
-        self.user = negotiator.remote_user
+        self.user = negotiator.known_as
         self.negotiator = negotiator
         self.stream = construct("MediaStream")
         self.screen = construct("MediaStream")
-        self.video_limits: tuple[int, float] | None = None
         self.descriptions_set = 0
-        self.understands_messages = False
-        self._media = media
-        self._screen = screen
         self._observer = observer
         self._json = BrowserJson()
         self._remote_sdp = ""
-        self._senders: dict[str, Any] = {}
-        self._screen_senders: dict[str, Any] = {}
         self._channel: DataChannel | None = None
         self._audio_receiver: Any = None
-        self._limiting = False
-        self._logged_errors: list[str] = []
         self._commands: list[Value] = []
         self._running = False
         self._closed = False
         self._configuration = configuration
         self._connection = construct("RTCPeerConnection", configuration)
+        self.senders = TrackSenders(self._connection, media, screen, self._log)
         self._listeners = Listeners()
         self._listen()
         if offers_first:
             self._open_channel()
-            self._add_transceivers()
+            self.senders.add_transceivers()
 
     def _listen(self) -> None:
         for event, handler in (
@@ -130,6 +121,11 @@ class PeerConnection:
             ("track", self._track_added),
         ):
             self._listeners.listen(self._connection, event, handler)
+
+    def attach(self, negotiator: Negotiator) -> None:
+        """Go on with another negotiator for the same member, whom the server knows anew."""
+        self.negotiator = negotiator
+        self.run(negotiator.continue_negotiation())
 
     def set_ice_servers(self, ice_servers: list[dict[str, Any]]) -> None:
         """Use these STUN and TURN servers for the next ICE restart."""
@@ -141,68 +137,6 @@ class PeerConnection:
 
     def _log(self, operation: str, error: BrowserError) -> None:
         self._observer.log(f"{operation}: {error.name}: {error.message}")
-
-    def _add_transceivers(self) -> None:
-        """Prepare to send and receive audio and video, with or without a device.
-
-        A camera that is switched on later then needs no further negotiation.
-        """
-        for kind in (AUDIO, VIDEO):
-            track = self._media.track(kind)
-            options = {"direction": "sendrecv", "streams": [self._media.stream]}
-            transceiver = call(self._connection, "addTransceiver", kind if track is None else track, options)
-            self._senders[kind] = get(transceiver, "sender")
-
-    async def _answer_transceivers(self) -> None:
-        """Send the local track of each kind over the transceiver that the other side offered."""
-        for transceiver in call(self._connection, "getTransceivers"):
-            sender = get(transceiver, "sender")
-            kind = get(transceiver, "receiver", "track", "kind")
-            if kind in self._senders:
-                continue
-            self._senders[kind] = sender
-            put(transceiver, "direction", "sendrecv")
-            if get(sender, "setStreams") is not None:
-                # With one stream for both tracks, the other side's browser keeps lips and voice synchronous.
-                call(sender, "setStreams", self._media.stream)
-            await self._replace_track(kind)
-
-    async def _replace_track(self, kind: str) -> None:
-        """Send the current local track; a client that supports one video only gets the screen instead of the camera."""
-        if kind in self._senders:
-            track = self._media.track(kind)
-            if kind == VIDEO and not self.understands_messages and self._screen.track(VIDEO) is not None:
-                track = self._screen.track(VIDEO)
-            await self._set_track(self._senders[kind], track)
-
-    async def _set_track(self, sender: Any, track: Any) -> None:
-        if not self._closed:
-            try:
-                await wait(call(sender, "replaceTrack", track))
-            except BrowserError as error:
-                self._log("replaceTrack", error)
-
-    def replace_screen(self) -> None:
-        """Send the current tracks of the shared screen, or no track."""
-        spawn(self._replace_screen())
-
-    async def _replace_screen(self) -> None:
-        await self._replace_track(VIDEO)
-        for kind in (AUDIO, VIDEO):
-            track = self._screen.track(kind)
-            if kind in self._screen_senders:
-                await self._set_track(self._screen_senders[kind], track)
-            elif track is not None and self.understands_messages and not self._closed:
-                options = {"direction": "sendonly", "streams": [self._screen.stream]}
-                transceiver = call(self._connection, "addTransceiver", track, options)
-                self._screen_senders[kind] = get(transceiver, "sender")
-                self.video_limits = None
-
-    def enable_messages(self) -> None:
-        """Send the shared screen as a second video, because the other page supports messages."""
-        self.understands_messages = True
-        if self._screen.track(VIDEO) is not None:
-            self.replace_screen()
 
     def send_text(self, text: str) -> bool:
         """Send a text over the data channel; return False if that is impossible now."""
@@ -219,10 +153,6 @@ class PeerConnection:
                 received=lambda text: observer.receive(self, text),
                 closed=lambda: observer.channel_closed(self),
             )
-
-    def replace_track(self, kind: str) -> None:
-        """Send the current local track of this kind, or no track."""
-        spawn(self._replace_track(kind))
 
     def run(self, commands: list[Value]) -> None:
         """Queue the negotiator's commands, and run them one after the other."""
@@ -271,7 +201,7 @@ class PeerConnection:
             if command.type == "offer":
                 if proposed(command.sdp):
                     self._open_channel()
-                await self._answer_transceivers()
+                await self.senders.answer_transceivers()
         except BrowserError as error:
             return self.negotiator.operation_failed(error.name, error.message)
         self._count_description()
@@ -337,31 +267,6 @@ class PeerConnection:
                 loudest = max(loudest, float(get(source, "audioLevel") or 0))
         return loudest
 
-    def limit_video(self, bitrate: int, scale: float) -> None:
-        """Limit the local video to this number of bits per second, and divide its size by `scale`.
-
-        The caller repeats the call, since the browser accepts new parameters only while no negotiation is in progress.
-        """
-        if self.video_limits != (bitrate, scale) and not self._limiting:
-            self._limiting = True
-            spawn(self._limit_video(bitrate, scale))
-
-    async def _limit_video(self, bitrate: int, scale: float) -> None:
-        """Set the limits (WebRTC 1.0 `RTCRtpSender.setParameters`), if the browser accepts them now."""
-        try:
-            # The browser refuses parameters that were read before a negotiation changed them.
-            if VIDEO in self._senders and get(self._connection, "signalingState") == "stable":
-                screen = self._screen_senders.get(VIDEO)
-                accepted = await _set_limits(self._senders[VIDEO], bitrate, scale)
-                # The size of a screen is not reduced, so that its text stays readable.
-                if (screen is None or await _set_limits(screen, bitrate, 1.0)) and accepted:
-                    self.video_limits = (bitrate, scale)
-        except BrowserError as error:
-            if error.name not in self._logged_errors:
-                self._logged_errors.append(error.name)
-                self._log("setParameters", error)
-        self._limiting = False
-
     async def statistics(self) -> list[dict[str, Any]]:
         """Return the entries of the connection's statistics (W3C `webrtc-stats`) that `webrtc_stats` reads."""
         return report_entries(await wait(call(self._connection, "getStats")), webrtc_stats.TYPES, webrtc_stats.KEYS)
@@ -375,17 +280,6 @@ class PeerConnection:
         """Close the connection; the other side's browser detects that by itself."""
         self._closed = True
         self._commands = []
+        self.senders.close()
         call(self._connection, "close")
         self._listeners.end()
-
-
-async def _set_limits(sender: Any, bitrate: int, scale: float) -> bool:
-    """Limit the video of an `RTCRtpSender`; return False if the sender has no encoding yet."""
-    parameters = call(sender, "getParameters")
-    encoding = get(parameters, "encodings", "0")
-    if encoding is None:
-        return False
-    put(encoding, "maxBitrate", bitrate)
-    put(encoding, "scaleResolutionDownBy", scale)
-    await wait(call(sender, "setParameters", parameters))
-    return True

@@ -46,7 +46,7 @@ class PeerConnections:
     ) -> None:
         """Start without a connection.
 
-        Args:
+        Arguments:
             state: the page's state.
             media: the local camera and microphone.
             screen: the local shared screen.
@@ -66,9 +66,26 @@ class PeerConnections:
         self._messaging = messaging
         self._refresh = refresh
 
-    def connect(self, negotiator: Negotiator, offers_first: bool) -> None:
-        """Create the connection with a member; `offers_first` means that this side sends the first offer."""
-        self.by_user[negotiator.remote_user] = PeerConnection(
+    @property
+    def connected_users(self) -> list[str]:
+        """The users with whom a connection was established that has not failed."""
+        return [member.user for member in self._state.participants.members if member.is_established]
+
+    def connect(self, negotiator: Negotiator, offers_first: bool, connected: bool) -> None:
+        """Create the connection with a member, or keep it where the other side still has it.
+
+        Arguments:
+            negotiator: the negotiator of this pair.
+            offers_first: whether this side sends the first offer over a new connection.
+            connected: whether both sides still have the connection.
+
+        """
+        user = negotiator.known_as
+        if connected and user in self.by_user:
+            self.by_user[user].attach(negotiator)
+            return
+        self.close([user])
+        self.by_user[user] = PeerConnection(
             negotiator=negotiator,
             configuration={
                 "iceServers": self.ice_servers,
@@ -76,7 +93,8 @@ class PeerConnections:
             },
             media=self._media,
             screen=self._screen,
-            offers_first=offers_first,
+            # The other side keeps a connection that this side gave up: it cannot make the first offer.
+            offers_first=offers_first or connected,
             observer=self,
         )
 
@@ -100,12 +118,12 @@ class PeerConnections:
     def replace_track(self, kind: str) -> None:
         """Send the current local track of this kind to all participants, or no track."""
         for peer in list(self.by_user.values()):
-            peer.replace_track(kind)
+            peer.senders.replace_track(kind)
 
     def replace_screen(self) -> None:
         """Send the current tracks of the shared screen to all participants, or no track."""
         for peer in list(self.by_user.values()):
-            peer.replace_screen()
+            peer.senders.replace_screen()
 
     def send_text(self, user: str, text: str) -> bool:
         """Send a text over the data channel; return False if that is impossible now."""
@@ -115,7 +133,7 @@ class PeerConnections:
         """Close the connections with users who left, and limit the video of the others by their number."""
         self.close([user for user in self.by_user if self._state.participants.find(user) is None])
         for peer in self.by_user.values():
-            peer.limit_video(*mesh.video_bounds(len(self.by_user)))
+            peer.senders.limit_video(*mesh.video_bounds(len(self.by_user)))
 
     def close(self, users: list[str]) -> None:
         """Close the connections with these users."""
@@ -155,8 +173,8 @@ class PeerConnections:
         """Pass a text from the data channel to the messaging."""
         if self.by_user.get(peer.user) is peer:
             self._messaging.receive(peer.user, text, now())
-            if self._messaging.is_ready(peer.user) and not peer.understands_messages:
-                peer.enable_messages()
+            if self._messaging.is_ready(peer.user) and not peer.senders.understands_messages:
+                peer.senders.enable_messages()
 
     def channel_closed(self, peer: PeerConnection) -> None:
         """Stop the exchange of messages with a page whose channel has closed, possibly before the connection."""

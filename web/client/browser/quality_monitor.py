@@ -58,12 +58,14 @@ class QualityMonitor:
                 continue
             bars, fault = member.rating(self._state.participants.members, self._state.network.offline_for is not None)
             words = texts.quality(member.name, bars, fault)
+            if not member.was_connected:
+                words = texts.CONNECTING_TO.format(member.name or texts.THE_OTHER)
             element = call(figure, "querySelector", ".bars")
             if (call(element, "getAttribute", "aria-label") or "") != words:
                 call(element, "setAttribute", "aria-label", words)
                 call(element, "setAttribute", "data-bars", str(bars))
                 put(element, "title", words)
-                put(element, "hidden", bars is None)
+                put(element, "hidden", not words)
             if member.interrupted:
                 sentence = texts.TROUBLE_AWAY if member.away else texts.TROUBLE
                 trouble = sentence.format(int(member.interrupted_for))
@@ -96,7 +98,7 @@ class QualityMonitor:
         self._previous[user] = (peer, after)
         if member is None or sampled_peer is not peer or member.connection != "connected":
             return
-        max_bitrate = None if peer.video_limits is None else peer.video_limits[0]
+        max_bitrate = None if peer.senders.video_limits is None else peer.senders.video_limits[0]
         member.quality.add(webrtc_stats.compare(before, after), max_bitrate)
         self._send_report(user)
         self._show_quality()

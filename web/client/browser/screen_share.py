@@ -40,7 +40,7 @@ class ScreenShare:
     def __init__(self, state: PageState, refresh: Callable[[], None], replaced: Callable[[], None]) -> None:
         """Start without a shared screen.
 
-        Args:
+        Arguments:
             state: the page's state; this class sets `devices.sharing`.
             refresh: called when the state has changed.
             replaced: called when the tracks to send have changed.

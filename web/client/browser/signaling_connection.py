@@ -29,14 +29,22 @@ class SignalingConnection:
 
     """
 
-    def __init__(self, address: str, handle: Callable[[Value], None], identity: str, token: str) -> None:
+    def __init__(
+        self,
+        address: str,
+        handle: Callable[[Value], None],
+        identity: str,
+        token: str,
+        connected: Callable[[], list[str]],
+    ) -> None:
         """Start without a WebSocket.
 
-        Args:
+        Arguments:
             address: the URL of the server's WebSocket.
             handle: called with each event of the client, and with each `Negotiate`.
             identity: the stored text with which the client resumes after a reload; empty for a new identity.
             token: the person's access token; empty for none.
+            connected: returns the users with whom there still is a peer connection.
 
         """
         self.client = client.SignalingClient(
@@ -47,6 +55,7 @@ class SignalingConnection:
             [client.RELAY_ONLY],
             identity or None,
             token or None,
+            connected,
         )
         self.identity = identity
         self.received_at = 0.0

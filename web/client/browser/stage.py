@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ..model.page_state import PageState
     from .page import Page
+    from .stage_placement import StagePlacement
 
 __all__ = ["Stage"]
 
@@ -23,8 +24,9 @@ DRAG_THRESHOLD = 8
 class Stage:
     """Arranges the pictures on the person's input."""
 
-    def __init__(self, page: Page, state: PageState, refresh: Callable[[], None]) -> None:
+    def __init__(self, page: Page, state: PageState, placement: StagePlacement, refresh: Callable[[], None]) -> None:
         """Listen to the elements; `refresh` is called when the state changed."""
+        self._placement = placement
         self._page = page
         self._state = state
         self._refresh = refresh
@@ -45,16 +47,15 @@ class Stage:
         listen(self._document, "fullscreenchange", lambda event: self._full_screen_changed())
 
     def place_self_view(self) -> None:
-        """Position the self-view in the corner that the state names."""
+        """Place the pictures, with the self-view in the corner that the state names."""
         call(self._figure, "setAttribute", "data-corner", self._state.layout.self_view_corner)
-        call(get(self._document, "documentElement"), "toggleAttribute", "data-swapped", self._self_view_large())
+        call(get(self._document, "documentElement"), "toggleAttribute", "data-swapped", self._placement.own_large)
+        self._placement.place()
 
-    def _self_view_large(self) -> bool:
-        return (
-            self._state.layout.self_view_large
-            and self._state.stage == "connected"
-            and len(self._state.pictures[0]) == 1
-        )
+    def _can_move(self) -> bool:
+        """Return whether the self-view lies in a corner."""
+        pictures, _ = self._state.pictures
+        return self._state.stage in ("calling", "connected") and len(pictures) == 1 and not self._placement.own_large
 
     def _apply(self, change: Callable[[], None]) -> None:
         change()
@@ -64,7 +65,7 @@ class Stage:
 
     def _drag_started(self, event: Any) -> None:
         button = call(get(event, "target"), "closest", "button")
-        if button is None and self._state.stage in ("calling", "connected") and not self._self_view_large():
+        if button is None and self._can_move():
             self._drag_start = (int(get(event, "clientX")), int(get(event, "clientY")))
             call(self._figure, "setPointerCapture", get(event, "pointerId"))
 

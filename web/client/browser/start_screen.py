@@ -15,6 +15,7 @@ from ..model.translation import ENGLISH, choose
 from ..model.view_model import view
 from . import storage
 from .bridge import BrowserError, call, get, listen, load_extras, put, spawn, window
+from .crash_copy import crashed_call
 from .page import Page
 
 if TYPE_CHECKING:
@@ -58,7 +59,15 @@ class StartScreen:
             if saved is not None:
                 call_page.resume_call(*saved)
             else:
-                spawn(call_page.preview_if_granted())
+                spawn(self._resume_crashed(call_page))
+
+    async def _resume_crashed(self, call_page: CallPage) -> None:
+        """Resume the call of a tab that crashed, if the page's URL names its session; else start the self-view."""
+        crashed = await crashed_call(self._state.session.invited_id)
+        if crashed is not None:
+            call_page.resume_call(*crashed)
+        else:
+            await call_page.preview_if_granted()
 
     def start(self) -> None:
         """Start a call."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "clear_call",
+    "crash_copy",
     "devices",
     "host_key",
     "language",
@@ -19,6 +20,7 @@ __all__ = [
     "name",
     "relay_only",
     "save_call",
+    "save_crash_copy",
     "save_devices",
     "save_host_key",
     "save_language",
@@ -37,6 +39,7 @@ CALL = "signald.call"
 TOKEN = "signald.token"  # noqa: S105 # no secret
 """Keys in `sessionStorage`, which belongs to one tab and survives a reload."""
 
+CRASH_COPY = "signald.call-copy"
 HOST_KEYS = "signald.host-keys"
 NAME = "signald.name"
 LANGUAGE = "signald.language"
@@ -50,9 +53,9 @@ MAX_HOST_KEYS = 20
 """The maximum number of stored host keys; beyond this number the oldest keys are deleted."""
 
 
-def save_call(role: str, session: str, identity: str) -> None:
-    """Store the role, the session and the resume identity of this tab."""
-    _write("sessionStorage", CALL, json.dumps([role, session, identity]))
+def save_call(role: str, session: str, identity: str, ticket: str) -> None:
+    """Store the role, the session, the resume identity and the rejoin ticket of this tab."""
+    _write("sessionStorage", CALL, json.dumps([role, session, identity, ticket]))
 
 
 def clear_call() -> None:
@@ -60,12 +63,22 @@ def clear_call() -> None:
     _write("sessionStorage", CALL, None)
 
 
-def saved_call() -> tuple[str, str, str] | None:
-    """Return the role, session and resume identity that this tab had before a reload; None if it had no call."""
+def saved_call() -> tuple[str, str, str, str] | None:
+    """Return the role, session, identity and ticket that this tab had before a reload; None if it had no call."""
     found = _read("sessionStorage", CALL)
-    if isinstance(found, list) and len(found) == 3 and all(isinstance(part, str) for part in found):
-        return found[0], found[1], found[2]
+    if isinstance(found, list) and len(found) == 4 and all(isinstance(part, str) for part in found):
+        return found[0], found[1], found[2], found[3]
     return None
+
+
+def save_crash_copy(text: str | None) -> None:
+    """Store the text of a copy of this tab's call for another tab; None deletes it."""
+    _write("localStorage", CRASH_COPY, text)
+
+
+def crash_copy() -> Any:
+    """Return the stored copy of the call of a tab; None if there is none."""
+    return _read("localStorage", CRASH_COPY)
 
 
 def save_token(session: str, token: str) -> None:

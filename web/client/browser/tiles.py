@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..model import texts
+from ..model.avatars import hue, initials
 from ..model.layout import GRID, SPOTLIGHT, picture_id
 from .audio_output import set_speaker
 from .bridge import BrowserError, Listeners, call, get, now, put, spawn, wait, window
@@ -45,7 +46,7 @@ class Tile:
     ) -> None:
         """Create a tile for a `figure` that contains a `video`.
 
-        Args:
+        Arguments:
             figure: the element.
             sound_blocked: called when the browser requires a click before it plays sound.
             pin: called with the picture's name when the person clicks its pin.
@@ -119,7 +120,10 @@ class Tile:
         self._set(".name", "hidden", not name)
         self._set(".silent", "hidden", screen or member.microphone is not False)
         self._set(".trouble", "hidden", not member.interrupted)
-        self._set("figcaption span", "textContent", texts.NO_PICTURE.format(name or texts.THE_OTHER))
+        note = texts.NO_PICTURE if member.was_connected else texts.CONNECTING_TO
+        self._set(".note", "textContent", note.format(name or texts.THE_OTHER))
+        self._set(".avatar", "textContent", initials(member.name))
+        call(get(self.figure, "style"), "setProperty", "--hue", str(hue(member.user)))
         call(self.video, "setAttribute", "aria-label", name or texts.THE_OTHER)
         call(call(self.figure, "querySelector", ".pin"), "setAttribute", "aria-pressed", "true" if large else "false")
         for attribute, value in (
@@ -178,7 +182,7 @@ class Tiles:
     def __init__(self, page: Page, state: PageState, speaker_id: SpeakerId, refresh: Callable[[], None]) -> None:
         """Use the page's first tile.
 
-        Args:
+        Arguments:
             page: the page's elements.
             state: the page's state.
             speaker_id: returns the id of the loudspeaker to play through.
@@ -230,6 +234,17 @@ class Tiles:
             )
         call(self._remotes, "setAttribute", "data-count", str(len(wanted)))
         call(self._remotes, "setAttribute", "data-layout", SPOTLIGHT if large else GRID)
+
+    def figures(self) -> list[tuple[str, Any, Any, bool, bool]]:
+        """Return name, figure and video of each shown picture in order, and whether it has frames and is a screen."""
+        found = []
+        tiles = {tile.name: tile for tile in self._tiles}
+        for name in self._state.pictures[0]:
+            if name in tiles:
+                tile = tiles[name]
+                shown = call(tile.figure, "getAttribute", "data-picture") == "true"
+                found.append((name, tile.figure, tile.video, shown, name != picture_id(tile.user)))
+        return found
 
     def _create_tile(self, figure: Any) -> Tile:
         return Tile(figure, self._sound_blocked, self._pin, self._speaker_id)

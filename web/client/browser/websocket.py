@@ -29,7 +29,7 @@ class BrowserWebSocket:
     ) -> None:
         """Start to connect.
 
-        Args:
+        Arguments:
             address: the `ws:` or `wss:` URL.
             subprotocol: the WebSocket subprotocol to request.
             opened: called when frames can be sent.

@@ -58,7 +58,7 @@ class CheckRun:
     def __init__(self, test: Checks, video: Any, level: Any, changed: Callable[[], None]) -> None:
         """Prepare a run.
 
-        Args:
+        Arguments:
             test: the checks, which store the outcomes.
             video: the `video` element for the local picture.
             level: the element for the level of the microphone.

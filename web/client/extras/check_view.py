@@ -18,7 +18,7 @@ def view(test: Checks, copied: str) -> View:
 
     A row has the id `test-NAME`, its state as a class, and texts `test-NAME-name`, `-state`, `-found` and `-remedy`.
 
-    Args:
+    Arguments:
         test: the checks.
         copied: what the copy button says about its last press; empty for nothing.
 

@@ -257,7 +257,7 @@ class Checks:
     def summary(self, *about: str) -> str:
         """Return the result as text for whoever helps the person; it has no network addresses.
 
-        Args:
+        Arguments:
             about: lines to begin with, such as the page's address and the browser.
 
         """
@@ -317,7 +317,7 @@ def answer(wanted: str, candidates: list[str], errors: list[int], complete: bool
     A browser omits a `srflx` candidate that equals a `host` one (RFC 8445 §5.1.3), so that for STUN gathering that ends
     without an error is an answer, too.
 
-    Args:
+    Arguments:
         wanted: the type of candidate that the server provides, `srflx` or `relay`.
         candidates: the gathered candidates, as in `RTCIceCandidate.candidate`.
         errors: the codes of `icecandidateerror`.

@@ -47,7 +47,7 @@ class DevicePickers:
     ) -> None:
         """Listen to the elements of the page.
 
-        Args:
+        Arguments:
             page: the page's elements.
             state: the page's state.
             choices: the available and chosen devices.

@@ -26,6 +26,12 @@ LIMITS = {"none": "Nothing", "cpu": "This computer", "bandwidth": "The network"}
 REACH = "{} to {} in the last two minutes"
 UNKNOWN = "not known"
 NAMELESS = "Somebody"
+RATINGS = {"0": "Interrupted", "1": "Bad", "2": "Weak", "3": "Fair", "4": "Good"}
+RATING_WHY = "{} ({})"
+NOT_MEASURED = "Not measured yet"
+NOTHING_LOST = "nothing lost"
+LOST = "{} lost"
+SUMMARIES = ("{}", "{}: {}", "{}: {}, {}")
 
 # Keyboard shortcuts
 

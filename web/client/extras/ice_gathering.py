@@ -23,7 +23,7 @@ class IceGathering:
     def __init__(self, server: dict[str, Any], wanted: str) -> None:
         """Start gathering.
 
-        Args:
+        Arguments:
             server: a W3C `RTCIceServer`.
             wanted: the type of candidate that the server provides.
 

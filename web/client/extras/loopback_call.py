@@ -70,7 +70,7 @@ class LoopbackPeer:
             log,
         )
         address = call_urls.signaling_url(get(window, "location", "href"))
-        self._signaling = SignalingConnection(address, self._handle, "", storage.token(""))
+        self._signaling = SignalingConnection(address, self._handle, "", storage.token(""), list)
         self._client = self._signaling.client
         self._perform(self._client.connect())
 
@@ -180,7 +180,7 @@ class LoopbackPeer:
     def _connect(self, session: str, member: messages.Member) -> None:
         negotiator = self._client.negotiator(session, member.user)
         if negotiator is not None:
-            self._peers.connect(negotiator, member.offers_first)
+            self._peers.connect(negotiator, member.offers_first, member.connected)
 
     def _send_text(self, user: str, text: str) -> bool:
         return self._peers.send_text(user, text)

@@ -107,7 +107,7 @@ class PeoplePanel:
     ) -> None:
         """Listen to the elements of the page.
 
-        Args:
+        Arguments:
             page: the page's elements.
             state: the page's state.
             media_status: sends the host's requests to mute.

@@ -130,7 +130,7 @@ class HostActions:
     def answer(self, action: str) -> tuple[str, str]:
         """Return the confirmed action and its user; both are empty if it was refused, or is no longer possible.
 
-        Args:
+        Arguments:
             action: the action that was asked about, or `END` in place of `LEAVE`; empty for a refusal.
 
         """

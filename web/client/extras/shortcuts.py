@@ -41,7 +41,7 @@ BUTTONS = ("a", "audio", "button", "summary", "video")
 def reserved_keys(tag: str, kind: str, editable: bool, role: str) -> str:
     """Return which keys the focused element handles itself: `ALL`, `SPACE`, or `NOTHING`.
 
-    Args:
+    Arguments:
         tag: its tag name, in lower case.
         kind: its `type`, if it has one.
         editable: whether its contents can be edited.
@@ -59,7 +59,7 @@ def action(key: str, code: str, reserved: str, dialog: str, single: bool) -> str
     The checks come in this order: keys of the focused element, the open dialog, whether single-character shortcuts are
     switched off (WCAG 2.2, 2.1.4), the table.
 
-    Args:
+    Arguments:
         key: `KeyboardEvent.key`.
         code: `KeyboardEvent.code`, which identifies the key on layouts without Latin letters.
         reserved: which keys the focused element handles itself.

@@ -10,7 +10,7 @@ from . import extra_texts
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["HEIGHT", "WIDTH", "points", "range_text", "rows"]
+__all__ = ["HEIGHT", "WIDTH", "points", "range_text", "rows", "summary"]
 
 WIDTH = SAMPLES - 1
 HEIGHT = 16
@@ -38,6 +38,29 @@ def rows(values: dict[str, Any]) -> list[tuple[str, str, str]]:
     limit = extra_texts.UNKNOWN if values.get("limit") is None else extra_texts.LIMITS[values["limit"] or "none"]
     found.append((extra_texts.STATISTICS["limit"], limit, ""))
     return found
+
+
+def summary(bars: int | None, cause: str, values: dict[str, Any]) -> str:
+    """Return in a few words how good a connection is, such as "Good: 20 ms, nothing lost".
+
+    Arguments:
+        bars: the number of bars (`RemotePeer.rating`); None before the first sample.
+        cause: what is wrong, in words; empty for nothing.
+        values: the figures of the last sample (`webrtc_stats.compare`).
+
+    """
+    if bars is None:
+        return extra_texts.NOT_MEASURED
+    words = [extra_texts.RATINGS[str(bars)]]
+    if cause:
+        words = [extra_texts.RATING_WHY.format(words[0], cause)]
+    losses = [values[name] for name in ("loss_in", "loss_out") if values.get(name) is not None]
+    if bars and values.get("rtt") is not None:
+        words.append(_number("rtt", values["rtt"]))
+    if bars and losses:
+        lost = max(losses)
+        words.append(extra_texts.LOST.format(_number("loss", lost)) if lost else extra_texts.NOTHING_LOST)
+    return extra_texts.SUMMARIES[len(words) - 1].format(*words)
 
 
 def _number(name: str, value: float) -> str:

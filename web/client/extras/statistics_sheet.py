@@ -9,7 +9,7 @@ from ..browser.bridge import BrowserJson, call, call_static, construct, get, now
 from ..model import texts as sentences
 from . import extra_texts
 from .elements import create, svg
-from .statistics_rows import HEIGHT, WIDTH, points, range_text, rows
+from .statistics_rows import HEIGHT, WIDTH, points, range_text, rows, summary
 from .support_report import report
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class PersonSection:
         self.member = member
         self.element = create("section")
         self._heading = create("h3")
+        self._summary = create("p")
         table = create("table")
         body = create("tbody")
         self._rows = []
@@ -71,15 +72,14 @@ class PersonSection:
             self._rows.append(row)
             call(body, "append", row.element)
         call(table, "append", body)
-        call(self.element, "append", self._heading, table)
+        call(self.element, "append", self._heading, self._summary, table)
 
     def show(self, state: PageState) -> None:
         """Draw the present figures."""
-        words = sentences.quality(
-            self.member.name, *self.member.rating(state.participants.members, state.network.offline_for is not None)
-        )
-        put(self._heading, "textContent", words or self.member.name or extra_texts.NAMELESS)
         quality = self.member.quality
+        bars, fault = self.member.rating(state.participants.members, state.network.offline_for is not None)
+        put(self._heading, "textContent", self.member.name or extra_texts.NAMELESS)
+        put(self._summary, "textContent", summary(bars, sentences.FAULTS.get(fault, ""), quality.values))
         for index, (_, value, _) in enumerate(rows(quality.values)):
             self._rows[index].show(value, quality.history)
 

@@ -25,7 +25,7 @@ HEXADECIMAL = "0123456789abcdefABCDEF"
 def report(event_log: EventLog, facts: dict[str, Any], log: list[str], hidden: list[str]) -> dict[str, Any]:
     """Return the report as JSON values.
 
-    Args:
+    Arguments:
         event_log: the page's event log.
         facts: facts about the page as a whole: the time, the browser, the server.
         log: lines about faults.

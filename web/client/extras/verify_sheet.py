@@ -117,7 +117,7 @@ class VerifySheet:
             await asyncio.sleep(POLL_SECONDS)
         self._polling = False
 
-    # Lists
+    # The lists of people, and of the symbols of the code
 
     def _list_people(self, people: list[tuple[str, str]]) -> None:
         self._people = people

@@ -23,7 +23,7 @@ def view(
 ) -> View:
     """Return the value of each (element id, property).
 
-    Args:
+    Arguments:
         verification: the verification with the participant; None when nobody is there.
         name: the participant's name.
         way: `direct`, `relayed`, or empty while it is unknown.

@@ -132,7 +132,7 @@ class ChatLog:
     ) -> None:
         """Start with an empty log.
 
-        Args:
+        Arguments:
             state: the page's state, which says who is in the call.
             messaging: the messages between the pages.
             clock: returns a time in seconds that never goes back.

@@ -65,7 +65,7 @@ class DeviceChoices:
     def options(self, kind: str, used: str) -> list[tuple[str, str, bool]]:
         """Return id, name and whether it is the one in use, for each device of a kind.
 
-        Args:
+        Arguments:
             kind: the kind of device.
             used: the device id of the running track; empty if none runs.
 

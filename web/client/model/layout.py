@@ -26,7 +26,7 @@ def picture_id(user: str, screen: bool = False) -> str:
 def arrange(members: list[RemotePeer], pinned: str, mode: str, speaker: str) -> tuple[list[str], str]:
     """Return the pictures in order, and the large one; empty for a grid of equal pictures.
 
-    Args:
+    Arguments:
         members: the remote participants.
         pinned: the picture that the person pinned; empty, or one that is gone, for none.
         mode: `GRID`, `SPOTLIGHT`, or empty, which makes a shared screen large.

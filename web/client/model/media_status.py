@@ -32,7 +32,7 @@ class MediaStatus:
     ) -> None:
         """Subscribe to the messages.
 
-        Args:
+        Arguments:
             state: the page's state.
             messaging: the messages between the pages.
             asked_to_mute: called when the host asks this person to mute.

@@ -11,6 +11,7 @@ class NetworkState:
     Attributes:
         offline_for: seconds for which the connection to the server has been lost; None while there is one.
         detached: whether a call goes on without the server, which no longer knows of it.
+        returning: whether the server was restarted and forgot the session, so that the others are coming back as well.
         turn_available: whether the server names a TURN server.
         relay_only: whether the person hides their address: new connections use a TURN server only.
         changed: whether the browser changed its network since the server was last reached.
@@ -25,7 +26,7 @@ class NetworkState:
 
     def reset(self) -> None:
         """Prepare for another call."""
-        self.detached = False
+        self.detached = self.returning = False
         self.offline_for: float | None = None
 
     def interrupted(self) -> None:

@@ -31,7 +31,7 @@ NEXT = {
     FAILED: (START, CONNECTING),
     TEST: (START,),
 }
-"""The phases that may follow a phase."""
+"""The phases that may follow a phase. `PageState._enter` alone changes the phase, by this table."""
 
 # These are the stages of a session, which follow from its remote participants.
 WAITING = "waiting"
@@ -49,7 +49,6 @@ class PageState:
     """The state from which everything follows that the page shows.
 
     Attributes:
-        phase: one of the phases above.
         role: `host` or `guest` of the session that was last started or joined.
         session: the session's identity, invitation and settings.
         participants: the other people, and those who wait to be admitted.
@@ -61,7 +60,7 @@ class PageState:
     """
 
     def __init__(self) -> None:
-        self.phase = LOADING
+        self._phase = LOADING
         self.role = ""
         self.session = SessionDetails()
         self.participants = Participants()
@@ -70,6 +69,11 @@ class PageState:
         self.layout = StageLayout()
         self.notices = Notices()
         self._ticked = 0.0
+
+    @property
+    def phase(self) -> str:
+        """One of the phases above."""
+        return self._phase
 
     @property
     def stage(self) -> str:
@@ -103,9 +107,9 @@ class PageState:
 
     def _enter(self, phase: str) -> bool:
         """Change the phase and return True if it may follow the present one."""
-        if phase not in NEXT[self.phase]:
+        if phase not in NEXT[self._phase]:
             return False
-        self.phase = phase
+        self._phase = phase
         return True
 
     # Before a call
@@ -113,23 +117,21 @@ class PageState:
     def show_start(self, invited_id: str, problem: str = "", has_host_key: bool = False) -> None:
         """Show the start screen.
 
-        Args:
+        Arguments:
             invited_id: the session id in the page's address; empty when it names none.
             problem: what is wrong with the address, in a sentence.
             has_host_key: whether this browser stores the session's host key.
 
         """
-        if self.phase in (LOADING, START, TEST):
-            self.phase = START
+        if self.phase == START or (self.phase in (LOADING, TEST) and self._enter(START)):
             self.session.invited_id = invited_id
             self.session.has_host_key = has_host_key
             self.notices.problem = problem
 
     def show_test(self) -> bool:
         """Show the connectivity test; False when it is shown already or a call is on."""
-        if self.phase not in (LOADING, START):
+        if not self._enter(TEST):
             return False
-        self.phase = TEST
         self.dismiss()
         self.devices.previewing = False
         return True
@@ -154,21 +156,25 @@ class PageState:
             self.devices.previewing = False
 
     def browser_unsupported(self, problem: str) -> None:
-        """Fail, because this browser cannot make calls."""
+        """Fail, because this browser cannot make calls; on another screen than the first, only say so."""
         self._enter(FAILED)
         self.notices.problem = problem
 
     # Events from the server
 
-    def session_joined(self, session_id: str, role: str, members: list[RemotePeer]) -> None:
-        """Enter the session of these participants; also after a lost connection."""
+    def session_joined(self, session_id: str, role: str, members: list[RemotePeer], kept: tuple[str, ...] = ()) -> None:
+        """Enter the session of these participants; also after a lost connection.
+
+        Those users who are in `kept` keep their peer connection.
+        """
         if self.phase == SESSION or self._enter(SESSION):
             self.session.id = session_id
             self.session.password_required = False
             self.role = role
-            self.participants.members = members
+            self.participants.replace(members, kept)
             self.participants.knocks = {}
             self.participants.successor = ""
+            self._check_returned()
 
     def admission_pending(self, reason: str) -> None:
         """Say why the person is not in the session yet: the host is absent, or has to admit them."""
@@ -197,6 +203,15 @@ class PageState:
         if self.phase == SESSION:
             self.participants.add(member)
             self.notices.recovered()
+            self._check_returned()
+
+    def member_returned(self, member: RemotePeer) -> None:
+        """Go on with somebody who is back with the peer connection."""
+        earlier = self.participants.find(member.user)
+        if earlier is not None:
+            earlier.returned(member)
+            self.notices.recovered()
+            self._check_returned()
 
     def host_changed(self, user: str, local_user: str | None) -> None:
         """Make somebody the host; a host who handed over in order to leave has left with that."""
@@ -262,6 +277,25 @@ class PageState:
                 member.restart()
         self.network.changed = False
 
+    def server_restarted(self) -> bool:
+        """Wait for the others to come back, because the server has forgotten the session; False outside of one."""
+        if self.phase != SESSION:
+            return False
+        self.participants.server_restarted()
+        self.network.returning = True
+        return True
+
+    def return_ended(self, entered: bool) -> None:
+        """Stop to wait for those who have not come back; `entered`: whether this person is in the session again."""
+        self.network.returning = False
+        for member in self.participants.members[:]:
+            if member.expected:
+                member.expected = False
+                if member.connection != "connected":
+                    self._drop(member)
+        if not entered:
+            self.server_lost(texts.SERVER_LOST)
+
     def membership_lost(self) -> None:
         """Join again, because the server does not know this person any more."""
         if self.phase == SESSION and self._enter(CONNECTING):
@@ -285,6 +319,9 @@ class PageState:
         if connection == "connected":
             self.notices.recovered()
         if connection in ("disconnected", "failed", "closed"):
+            if member.expected:
+                # Their connection cannot be repaired before they are back.
+                return
             if member.gone or network.detached:
                 self._drop(member)
             elif (
@@ -320,7 +357,7 @@ class PageState:
         wanted = []
         for member in self.participants.members[:]:
             member.elapse(seconds)
-            if member.away or not network.can_negotiate:
+            if member.away or member.expected or not network.can_negotiate:
                 continue
             if member.tick(seconds):
                 wanted.append(member.user)
@@ -356,6 +393,10 @@ class PageState:
             self._end()
 
     # Consequences
+
+    def _check_returned(self) -> None:
+        """Note when nobody is expected to come back any more."""
+        self.network.returning = self.network.returning and self.participants.any_expected
 
     def _detach(self) -> bool:
         """Go on without the server with those to whom there is a connection; False when there is none."""
@@ -399,6 +440,6 @@ class PageState:
         self._close(FAILED, problem)
 
     def _close(self, phase: str, problem: str) -> None:
-        self._enter(phase)
-        self.participants.members = []
-        self.notices.problem = problem
+        if self._enter(phase):
+            self.participants.members = []
+            self.notices.problem = problem

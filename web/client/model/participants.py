@@ -49,8 +49,37 @@ class Participants:
 
     def add(self, joined: RemotePeer) -> None:
         """Add a participant in place of their earlier connection and of those whom the server no longer knows."""
-        self.members = [member for member in self.members if not member.gone and member.user != joined.user]
+        self.members = [
+            member for member in self.members if member.user != joined.user and (member.expected or not member.gone)
+        ]
         self.members.append(joined)
+
+    def replace(self, joined: list[RemotePeer], kept: tuple[str, ...]) -> None:
+        """Replace the participants by those in the session, and by those who are expected to come back.
+
+        Those users who are in `kept` keep their peer connection, and their place.
+        """
+        earlier = {member.user: member for member in self.members}
+        expected = [member for member in self.members if member.expected]
+        self.members = []
+        for member in joined:
+            if member.user in kept and member.user in earlier:
+                earlier[member.user].returned(member)
+                member = earlier[member.user]
+            self.members.append(member)
+        self.members += [member for member in expected if self.find(member.user) is None]
+
+    @property
+    def any_expected(self) -> bool:
+        """Whether somebody is expected to come back to a server that was restarted."""
+        return any(member.expected for member in self.members)
+
+    def server_restarted(self) -> None:
+        """Expect those to come back with whom there is a peer connection, and forget the others."""
+        self.members = [member for member in self.members if member.is_established]
+        self.knocks = {}
+        for member in self.members:
+            member.server_restarted()
 
     def connection_reset(self, user: str) -> None:
         """Start a new connection with a participant who came back without their state."""

@@ -65,7 +65,7 @@ class PeerMessaging:
     def __init__(self, codec: Codec, send: Callable[[str, str], bool]) -> None:
         """Start without a channel.
 
-        Args:
+        Arguments:
             codec: the JSON codec.
             send: takes a user and a text; returns False if there is no open channel.
 

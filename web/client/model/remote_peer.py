@@ -33,6 +33,7 @@ class RemotePeer:
         was_connected: whether it was `connected` at any time.
         away: whether their connection to the server is lost, so that no negotiation is possible.
         gone: whether the server has removed them, while the peer connection goes on.
+        expected: whether they are expected to come back to a server that was restarted and forgot them.
         unconnected_for: seconds without a connection in which negotiation was possible.
         restarts: how often ICE was restarted.
         interrupted_for: seconds since the connection was lost, whether or not negotiation was possible; 0.0 while
@@ -58,13 +59,18 @@ class RemotePeer:
         """Start a new connection."""
         self.connection = "new"
         self.was_connected = False
-        self.gone = False
+        self.gone = self.expected = False
         self.waited = 0.0
         self.interrupted_for = 0.0
         self.quality.reset()
         self._restart = False
         self._restart_at = RESTART_AFTER
         self._backoff = BACKOFF
+
+    @property
+    def is_established(self) -> bool:
+        """Whether the connection was established, and the browser has not given it up."""
+        return self.was_connected and self.connection in ("connected", "disconnected")
 
     @property
     def interrupted(self) -> bool:
@@ -76,7 +82,7 @@ class RemotePeer:
 
         If the connection is interrupted, the side that has lost the server as well is at fault.
 
-        Args:
+        Arguments:
             peers: all remote participants.
             offline: whether this page has lost its connection to the server.
 
@@ -103,6 +109,17 @@ class RemotePeer:
     def retry(self) -> None:
         """Restart ICE with the next tick if there is no connection."""
         self._restart_at = 0.0
+
+    def server_restarted(self) -> None:
+        """Note that the server forgot them, while the peer connection goes on."""
+        self.away = False
+        self.gone = self.expected = True
+
+    def returned(self, other: RemotePeer) -> None:
+        """Note that they are back with the peer connection, as the server describes them in `other`."""
+        self.gone = self.expected = False
+        self.name, self.host, self.away = other.name, other.host, other.away
+        self.retry()
 
     def restart(self) -> None:
         """Restart ICE with the next tick, whether or not the browser has noticed that the old network is gone."""

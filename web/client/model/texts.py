@@ -64,6 +64,7 @@ SOMEBODY = "Somebody"
 THE_OTHER = "the other person"
 SCREEN_OF = "{}: screen"
 NO_PICTURE = "No picture from {}"
+CONNECTING_TO = "Connecting to {}…"
 AWAY = "{} lost the connection to the server and may be back soon."
 RECONNECTING = "Reconnecting to the server… {} s"
 RECONNECTING_CONNECTED = "Reconnecting to the server… {} s. Your call goes on."
@@ -73,6 +74,7 @@ CONNECTED = "Connected."
 INTERRUPTED = "The connection is interrupted. Trying to restore it…"
 LEFT_WAITING = "The other person left. Your link still works."
 LOST_WAITING = "The other person's connection was lost. Your link still works."
+SERVER_RESTARTED = "The server was restarted; waiting for the others."
 SERVER_LOST_CONNECTED = "The connection to the server is lost. Your call goes on without it."
 OTHER_LOST_SERVER = (
     "The other person lost the connection to the server. While you see and hear each other, the call goes on."
@@ -262,7 +264,7 @@ CHAT_MARKS = {
 def devices_problem(microphone: Device, camera: Device, browser: str) -> str:
     """Return what is wrong with the devices and what that means; empty when nothing is.
 
-    Args:
+    Arguments:
         microphone: the local microphone.
         camera: the local camera.
         browser: the browser's family (`devices.browser_family`), which decides how the way out is described.

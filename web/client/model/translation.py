@@ -22,7 +22,7 @@ _english: dict[str, tuple[ModuleType, dict[str, Any]]] = {}
 def choose(stored: str, wanted: list[str]) -> str:
     """Return the language of the page.
 
-    Args:
+    Arguments:
         stored: the language that the person chose; empty for none.
         wanted: the languages of `navigator.languages`, most preferred first.
 

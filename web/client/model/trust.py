@@ -39,7 +39,7 @@ class Trust:
     ) -> None:
         """Subscribe to the messages.
 
-        Args:
+        Arguments:
             state: the page's state; its alarm is set when a verified connection is no longer verified.
             messaging: the messages between the pages.
             nonce: returns 32 new random bytes, as 64 lower-case hexadecimal digits.
@@ -69,7 +69,7 @@ class Trust:
     def update(self, counts: dict[str, int]) -> None:
         """Check the fingerprints of each connection whose descriptions changed; call it whenever some may have.
 
-        Args:
+        Arguments:
             counts: how many descriptions were set, by user.
 
         """

@@ -69,7 +69,7 @@ class Verification:
     def __init__(self, nonce: str) -> None:
         """Prepare the exchange.
 
-        Args:
+        Arguments:
             nonce: 32 unpredictable bytes, as 64 lower-case hexadecimal digits; it must never be used again.
 
         """
@@ -85,7 +85,7 @@ class Verification:
     def start(self, local: str, remote: str, session: str) -> list[dict[str, Any]]:
         """Start the exchange over an open channel, and return the messages to send.
 
-        Args:
+        Arguments:
             local: the local SDP.
             remote: the remote SDP, as it was received and as the browser understood it.
             session: the session's canonical id.

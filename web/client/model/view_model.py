@@ -103,6 +103,8 @@ def status(now: PageState) -> str:
     ):
         sentence = texts.RECONNECTING_CONNECTED if stage == page_state.CONNECTED else texts.RECONNECTING
         return sentence.format(int(now.network.offline_for))
+    if now.network.returning and stage in IN_SESSION:
+        return texts.SERVER_RESTARTED
     if stage == page_state.WAITING:
         return notices.notice or texts.WAITING
     if stage == page_state.CALLING:

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.extras import extra_texts
-from signald_page.client.extras.statistics_rows import HEIGHT, WIDTH, points, range_text, rows
+from signald_page.client.extras.statistics_rows import HEIGHT, WIDTH, points, range_text, rows, summary
 from signald_page.client.model.quality import SAMPLES, SERIES
 
 VALUES: dict[str, Any] = {
@@ -35,6 +35,28 @@ VALUES: dict[str, Any] = {
 def row_values(**changes: Any) -> dict[str, str]:
     """Return the value of each row by its label."""
     return {label: value for label, value, _ in rows({**VALUES, **changes})}
+
+
+class SummaryTests(SynchronousTestCase):
+    """`summary` says in a few words how good a connection is."""
+
+    def test_good(self) -> None:
+        """The sentence has the rating, the round-trip time and the greater loss."""
+        self.assertEqual(summary(4, "", {**VALUES, "loss_in": 0.0}), "Good: 21 ms, nothing lost")
+        self.assertEqual(
+            summary(2, "their network", {**VALUES, "loss_out": 6.5}), "Weak (their network): 21 ms, 6.5 % lost"
+        )
+
+    def test_unknown_figures(self) -> None:
+        """Unknown figures are left out."""
+        self.assertEqual(summary(3, "", {"rtt": 120}), "Fair: 120 ms")
+        self.assertEqual(summary(4, "", {"loss_in": 0.0}), "Good: nothing lost")
+        self.assertEqual(summary(4, "", {}), "Good")
+
+    def test_no_connection(self) -> None:
+        """An interrupted connection has no figures, and one that was not measured yet has no rating."""
+        self.assertEqual(summary(0, "", VALUES), "Interrupted")
+        self.assertEqual(summary(None, "", {}), "Not measured yet")
 
 
 def history(*values: float | None) -> list[tuple[Any, ...]]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.messages import RefusalReason, WaitReason
@@ -41,6 +45,83 @@ def guest_page(*members: str, connected: bool = True) -> PageState:
     for user in members if connected else ():
         page.connection_changed(user, "connected")
     return page
+
+
+class PhaseTests(SynchronousTestCase):
+    """The table `NEXT` is the only way from phase to phase."""
+
+    def test_only_one_place_changes_the_phase(self) -> None:
+        """No statement of the page's Python assigns the phase, except that of `_enter` and the first one."""
+        with self.assertRaises(AttributeError):
+            setattr(PageState(), "phase", page_state.SESSION)  # noqa: B010 # the type checker would refuse the assignment
+        folder = Path(page_state.__file__).parents[1]
+        found = []
+        for file in sorted(folder.rglob("*.py")):
+            for function in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                    found += [
+                        (file.name, function.name)
+                        for node in ast.walk(function)
+                        if isinstance(node, ast.Attribute)
+                        and isinstance(node.ctx, ast.Store)
+                        and node.attr in ("phase", "_phase")
+                    ]
+        self.assertEqual(found, [("page_state.py", "__init__"), ("page_state.py", "_enter")])
+
+    def test_every_event_in_every_phase(self) -> None:
+        """Whatever happens in whichever phase, the phase stays or changes as the table says."""
+        seen = set()
+        for number in range(len(self.pages())):
+            for happen in self.events():
+                page = self.pages()[number]
+                before = page.phase
+                happen(page)
+                if page.phase != before:
+                    self.assertIn(page.phase, page_state.NEXT[before])
+                    seen.add((before, page.phase))
+        self.assertEqual(seen, {(phase, after) for phase, rest in page_state.NEXT.items() for after in rest})
+
+    def pages(self) -> list[PageState]:
+        """Return a page in each phase, and one in a call that is detached from the server."""
+        loading, test, start, connecting, ended, failed = PageState(), *(start_page() for _ in range(5))
+        test.show_test()
+        for page in (connecting, ended, failed):
+            page.start_call(HOST)
+        ended.session_joined(ID, HOST, [])
+        ended.hung_up()
+        failed.server_lost("lost")
+        detached = host_page("bob")
+        detached.server_lost("lost")
+        return [loading, test, start, connecting, ended, failed, host_page(), guest_page("bob"), detached]
+
+    def events(self) -> list[Callable[[PageState], object]]:
+        """Return all events that may change the phase."""
+        return [
+            lambda page: page.show_start(ID),
+            lambda page: page.show_test(),
+            lambda page: page.start_call(GUEST, ID),
+            lambda page: page.return_to_start(),
+            lambda page: page.browser_unsupported("no"),
+            lambda page: page.session_joined(ID, GUEST, [RemotePeer("bob")]),
+            lambda page: page.admission_pending("host"),
+            lambda page: page.admission_refused("full"),
+            lambda page: page.request_refused("hello", "server-full", "full"),
+            lambda page: page.request_refused("join", "session-full", "full"),
+            lambda page: page.session_ended("host-left"),
+            lambda page: page.server_lost("lost"),
+            lambda page: page.membership_lost(),
+            lambda page: page.replaced_elsewhere(),
+            lambda page: page.connection_changed("bob", "failed"),
+            lambda page: page.negotiation_failed("bob"),
+            lambda page: page.tick(1000.0),
+            lambda page: page.hung_up(),
+        ]
+
+    def test_what_the_table_forbids_changes_nothing(self) -> None:
+        """A failure that may not follow the phase leaves the page as it was."""
+        page = start_page()
+        page._fail("failed")
+        self.assertEqual((page.phase, page.notices.problem), (page_state.START, ""))
 
 
 class StartScreenTests(SynchronousTestCase):
