@@ -9,13 +9,20 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
-from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactorFromThreads, IReactorTime
+from twisted.internet.interfaces import (
+    IProtocolFactory,
+    IReactorCore,
+    IReactorFromThreads,
+    IReactorThreads,
+    IReactorTime,
+)
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from signald import __version__
@@ -24,17 +31,25 @@ from signald.auth.host_secret import SECRET_BYTES, load_host_secret
 from signald.auth.passwords import PasswordLink, one_thread
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
-from signald.cli.options import Options, error_text
+from signald.cli.options import Options, error_text, refuse_start
 from signald.config.settings import Config
+from signald.config.sources import Effective
 from signald.config.values import ConfigError
 from signald.core.budgets import ConnectionBudget
 from signald.core.hub import Hub
 from signald.core.ids import IdSource
 from signald.core.limits import Limits
 from signald.core.registry import MemoryRegistry
+from signald.core.rejoin_tickets import TicketSource
 from signald.dialects import DIALECTS
-from signald.lifecycle.reloading import Apply, ConfigReloader
-from signald.lifecycle.service import Daemon, DaemonParts, Listener
+from signald.lifecycle import journal_file, process_file, state_file
+from signald.lifecycle.certificate_reports import prepare_certificate
+from signald.lifecycle.data_directory import DataDirectory, acquire, adopt
+from signald.lifecycle.journal import Journal
+from signald.lifecycle.journal_file import JournalFile
+from signald.lifecycle.ports import Listener
+from signald.lifecycle.reloading import ConfigReloader, Prepare
+from signald.lifecycle.service import Daemon, DaemonParts, Draining
 from signald.lifecycle.supervision import Supervision, started_with
 from signald.monitoring.logs import FLUSH_SECONDS, Log
 from signald.monitoring.metrics import Metrics
@@ -46,12 +61,16 @@ from signald.operations.operations_service import OperationsService
 from signald.operations.prometheus import Sources
 from signald.page.assets import load_assets
 from signald.page.build_cache import load_build_cache
+from signald.page.javascript_client import load_javascript_client
 from signald.page.schemas import load_schemas
 from signald.server.admission import Admission
+from signald.server.direct_reactor import round_caller
 from signald.server.factory import SignalingFactory
+from signald.server.fairness import FairRounds
 from signald.server.ice_configuration import IceConfiguration
 from signald.server.limits_reloader import LimitsReloader, within
-from signald.server.listening import open_sockets, raise_descriptor_limit
+from signald.server.listening import BindError, open_sockets, raise_descriptor_limit
+from signald.server.machine import memory_bytes
 from signald.server.port import SignalingPort
 from signald.server.proxy_protocol import ProxyProtocolFactory
 from signald.server.reflection import RequestReflector
@@ -69,27 +88,35 @@ if TYPE_CHECKING:
 _log = Logger()
 
 
-def makeService(options: Options) -> Daemon:
+def makeService(options: Options, supervision: Supervision | None = None) -> Daemon:
     """Create the service and bind its sockets; Twisted calls this function for `twistd signald`.
 
+    Arguments:
+        options: the command line.
+        supervision: the sockets and the service manager; None to read them from the environment.
+
     Raises:
-        SystemExit: the service cannot be created; the process prints one sentence and exits with status 1. A
-            `UsageError` is no alternative, because twistd and twist would print its traceback.
+        SystemExit: the service cannot be created; the process prints one sentence and exits with status 78 if a setting
+            or a file is to blame, or with status 1 if a port is. A `UsageError` is no alternative, because twistd and
+            twist would print its traceback.
 
     """
     from twisted.internet import reactor
 
     _use_monotonic_clock(reactor)
 
-    def load() -> Config:
-        return options.effective(os.environ).config
+    def load() -> Effective:
+        return options.effective(os.environ)
 
     try:
-        supervision = Supervision.of(started_with(), os.getpid())
-        daemon = make_daemon(load(), IReactorTime(reactor), load, supervision)
-    except (ConfigError, CertificateError) as error:
+        supervision = supervision or Supervision.of(started_with(), os.getpid())
+        daemon = make_daemon(load().config, IReactorTime(reactor), load, supervision)
+    except BindError as error:
         sys.exit(error_text(error))
+    except (ConfigError, CertificateError) as error:
+        refuse_start(error)
     _install_hangup_handler(daemon, reactor)
+    signal.signal(signal.SIGUSR2, lambda *_: IReactorFromThreads(reactor).callFromThread(daemon.begin_upgrade))
     hold_signals(reactor)
     install_daemon_thread_resolver(reactor)
     twistd = options.parent
@@ -131,10 +158,10 @@ def hold_signals(reactor: Any) -> None:
 def make_daemon(
     config: Config,
     reactor: IReactorTime,
-    load: Callable[[], Config] | None = None,
+    load: Callable[[], Effective] | None = None,
     supervision: Supervision | None = None,
 ) -> Daemon:
-    """Create the parts of the daemon, connect them, and bind the sockets.
+    """Lock the data directory, create the parts of the daemon, connect them, and bind the sockets.
 
     Arguments:
         config: the configuration.
@@ -143,65 +170,152 @@ def make_daemon(
         supervision: the sockets, the notifications and the watchdog of the service manager, if there is one.
 
     Raises:
-        ConfigError: a socket cannot be bound.
+        BindError: a socket cannot be bound.
+        ConfigError: another daemon uses the data directory, or a setting or a file cannot be used.
         CertificateError: the certificate cannot be used.
 
     """
     supervision = supervision or Supervision()
-    most_connections = raise_descriptor_limit()
-    limits = within(config.limits, most_connections)
-    metrics, readiness, log = Metrics(), Readiness(), Log(config.log)
-    certificate, host_secret = _certificate(config), _host_secret(config)
-    tokens = TokenVerifier(config.tokens)
-    webhook = Webhook(config.webhook, _make_post(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16))
-    switchboard = _make_switchboard(reactor, limits=limits, host_secret=host_secret, tokens=tokens, webhook=webhook)
-    ice = IceConfiguration(switchboard)
-    ice.reload(config.ice)
-    budget, admission = ConnectionBudget(limits), Admission(limits, config.trusted_proxies, metrics)
-    sites = _make_sites(
-        config,
-        reactor,
-        limits=limits,
-        switchboard=switchboard,
-        budget=budget,
-        admission=admission,
-        reflector=RequestReflector(host_secret, time.time),
-        metrics=metrics,
-        certificate=certificate,
+    directory = acquire(config.data_dir) if supervision.lock is None else adopt(config.data_dir, supervision.lock)
+    if not supervision.is_successor:
+        directory.record_process(os.getpid())
+    try:
+        return _make_daemon(config, reactor, load or (lambda: Effective(config, {})), supervision, directory)
+    except BaseException:
+        directory.release()
+        raise
+
+
+def _make_daemon(
+    config: Config,
+    reactor: IReactorTime,
+    load: Callable[[], Effective],
+    supervision: Supervision,
+    directory: DataDirectory,
+) -> Daemon:
+    """Create the daemon of a data directory that is locked."""
+    for name in (state_file.FILE_NAME, journal_file.FILE_NAME, process_file.FILE_NAME):
+        directory.check_file(name)
+    metrics, readiness = Metrics(), Readiness()
+    bounds = _make_bounds(config, reactor, metrics)
+    log, certificate = Log(config.log), _certificate(config)
+    decisions = _make_decisions(config, reactor, bounds.limits)
+    sites = _make_sites(config, reactor, bounds=bounds, decisions=decisions, metrics=metrics, certificate=certificate)
+    listeners = _bind(
+        config, reactor, sites=sites, admission=bounds.admission, certificate=certificate, given=supervision
     )
-    listeners = _bind(config, reactor, sites=sites, admission=admission, certificate=certificate, given=supervision)
     sources = Sources(
         metrics,
-        switchboard.hub,
+        decisions.switchboard.hub,
         readiness,
         [factory.signaling_port for factory in sites.signaling],
         lambda: len(sites.page.http_connections),
         certificate,
         log.counts,
-        admission.is_full,
+        bounds.admission.is_full,
     )
-    operations = next(iter(supervision.handed_over(OPERATIONS)), None)
-    operations_service = OperationsService(config, sources, log, reactor, lambda: stop(reactor), operations)
-    limits_reloader = LimitsReloader(most_connections, switchboard, budget, admission, sites.signaling, sites.page)
-    appliers = _appliers(sites, ice, tokens, webhook, operations_service, limits_reloader)
+    operations_service = _make_operations_service(config, reactor, sources, log, supervision)
+    parts = _reloaded_parts(sites, bounds, decisions, operations_service, certificate)
     return Daemon(
         DaemonParts(
             reactor=reactor,
             listeners=listeners,
             config=config,
+            data_directory=directory,
             supervision=supervision,
-            draining=(
-                *(factory.signaling_port.connections for factory in sites.signaling),
-                sites.page.http_connections,
-            ),
-            switchboard=switchboard,
-            budget=budget,
+            draining=sites.draining,
+            switchboard=decisions.switchboard,
+            journal=_make_journal(config, reactor, decisions.switchboard, readiness, metrics),
+            budget=bounds.budget,
             certificate=certificate,
             metrics=metrics,
             readiness=readiness,
-            reloader=ConfigReloader(config, load or (lambda: config), appliers),
+            reloader=ConfigReloader(config, load, parts),
             operations_service=operations_service,
+            stop=lambda: stop(reactor),
         )
+    )
+
+
+@frozen
+class _Bounds:
+    """The limits, and the parts that hold connections to them.
+
+    Attributes:
+        most_connections: how many connections the descriptors of the process suffice for.
+        memory: the bytes of memory that the process may use.
+        limits: the limits of the configuration, as far as the descriptors and the memory allow them.
+        budget: admits WebSockets.
+        admission: admits transports and requests.
+        rounds: shares the time of the reactor among the connections.
+
+    """
+
+    most_connections: int
+    memory: int
+    limits: Limits
+    budget: ConnectionBudget
+    admission: Admission
+    rounds: FairRounds
+
+
+def _make_bounds(config: Config, reactor: IReactorTime, metrics: Metrics) -> _Bounds:
+    most_connections, memory = raise_descriptor_limit(), memory_bytes()
+    limits = within(config.limits, most_connections, memory)
+    return _Bounds(
+        most_connections,
+        memory,
+        limits,
+        ConnectionBudget(limits),
+        Admission(limits, config.trusted_proxies, metrics),
+        FairRounds.of(reactor, limits, metrics, round_caller(reactor)),
+    )
+
+
+@frozen
+class _Decisions:
+    """The parts that decide about requests.
+
+    Attributes:
+        host_secret: the secret of the data directory, from which host keys and tickets are derived.
+        tokens: verifies tokens.
+        webhook: asks the operator's service.
+        switchboard: connects WebSockets with users and sessions.
+        ice: gives each user the ICE servers.
+
+    """
+
+    host_secret: bytes
+    tokens: TokenVerifier
+    webhook: Webhook
+    switchboard: Switchboard
+    ice: IceConfiguration
+
+
+def _make_decisions(config: Config, reactor: IReactorTime, limits: Limits) -> _Decisions:
+    host_secret = _host_secret(config)
+    tokens = TokenVerifier(config.tokens)
+    webhook = Webhook(config.webhook, _make_post(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16))
+    switchboard = _make_switchboard(
+        reactor, limits=limits, hold=config.state_seconds, host_secret=host_secret, tokens=tokens, webhook=webhook
+    )
+    ice = IceConfiguration(switchboard)
+    ice.prepare(config.ice)()
+    return _Decisions(host_secret, tokens, webhook, switchboard, ice)
+
+
+def _make_operations_service(
+    config: Config, reactor: IReactorTime, sources: Sources, log: Log, supervision: Supervision
+) -> OperationsService:
+    """Create the operator's listener, with its socket if the service manager or the predecessor has handed it over."""
+    return OperationsService(
+        config,
+        sources,
+        log,
+        reactor,
+        lambda: stop(reactor),
+        next(iter(supervision.handed_over(OPERATIONS)), None),
+        can_bind=not supervision.is_successor,
     )
 
 
@@ -226,14 +340,29 @@ def _make_post(reactor: IReactorTime) -> Callable[[str, Mapping[str, str], bytes
 
 
 def _make_switchboard(
-    reactor: IReactorTime, *, limits: Limits, host_secret: bytes, tokens: TokenVerifier, webhook: Webhook
+    reactor: IReactorTime, *, limits: Limits, hold: float, host_secret: bytes, tokens: TokenVerifier, webhook: Webhook
 ) -> Switchboard:
     """Create the hub, the registry and the chain that authorizes operations, and the switchboard that connects them."""
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
-    passwords = PasswordLink(registry, one_thread(cast(IReactorFromThreads, reactor)), next=registry)
-    access = TokenLink(tokens, registry, time.time, next=WebhookLink(webhook, registry, next=passwords))
-    hub = Hub(limits=limits, server=f"signald/{__version__}")
+    hub = Hub(limits, f"signald/{__version__}", TicketSource(host_secret, time.time), hold)
+    run = one_thread(cast(IReactorFromThreads, reactor))
+    passwords = PasswordLink(registry, run, hub.guesses.passwords, reactor.seconds, next=registry)
+    asking = WebhookLink(webhook, registry, hub.guesses.sessions, reactor.seconds, next=passwords)
+    access = TokenLink(tokens, registry, time.time, next=asking)
     return Switchboard(hub, registry, access, reactor)
+
+
+def _make_journal(
+    config: Config, reactor: IReactorTime, switchboard: Switchboard, readiness: Readiness, metrics: Metrics
+) -> Journal:
+    """Create the journal of the data directory, which waits for the disk in a thread of the reactor's pool."""
+    threads = cast(IReactorThreads, reactor)
+
+    def run_in_thread(call: Callable[[], None]) -> Deferred[None]:
+        return deferToThreadPool(threads, threads.getThreadPool(), call)
+
+    file = JournalFile(config.data_dir)
+    return Journal(switchboard, file, reactor, time.time, run_in_thread, readiness, metrics)
 
 
 @frozen
@@ -249,29 +378,33 @@ class _Sites:
     signaling: tuple[SignalingFactory, SignalingFactory]
     page: SignalingSite
 
+    @property
+    def draining(self) -> tuple[Draining, ...]:
+        """The parts whose connections a stop closes."""
+        return (*(factory.signaling_port.connections for factory in self.signaling), self.page.http_connections)
+
 
 def _make_sites(
     config: Config,
     reactor: IReactorTime,
     *,
-    limits: Limits,
-    switchboard: Switchboard,
-    budget: ConnectionBudget,
-    admission: Admission,
-    reflector: RequestReflector,
+    bounds: _Bounds,
+    decisions: _Decisions,
     metrics: Metrics,
     certificate: Certificate | None,
 ) -> _Sites:
     """Create the factories of the public ports."""
+    reflector = RequestReflector(decisions.host_secret, time.time, bounds.rounds.traffic)
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
         return SignalingFactory(
             SignalingPort(
-                switchboard=switchboard,
-                limits=limits,
-                budget=budget,
-                admission=admission,
+                switchboard=decisions.switchboard,
+                limits=bounds.limits,
+                budget=bounds.budget,
+                admission=bounds.admission,
                 clock=reactor,
+                rounds=bounds.rounds,
                 metrics=metrics,
                 bare=bare,
                 scheme="wss" if config.tls and not bare else "ws",
@@ -284,9 +417,9 @@ def _make_sites(
     original = signaling(OriginRule.bare(others=config.allow_origins), bare=True)
     cache = load_build_cache()
     site = make_site(
-        assets={**load_assets(build=cache), **load_schemas(cache)},
+        assets={**load_assets(build=cache), **load_schemas(cache), **load_javascript_client(cache)},
         signaling=page,
-        limits=limits,
+        limits=bounds.limits,
         clock=reactor,
         ca_der=certificate.authority_der if isinstance(certificate, LocalCertificate) else None,
         hsts=isinstance(certificate, SuppliedCertificate),
@@ -306,7 +439,7 @@ def _bind(
     """Bind the public ports, or adopt the service manager's sockets, and return the listeners, the page's first.
 
     Raises:
-        ConfigError: a socket cannot be bound.
+        BindError: a socket cannot be bound.
 
     """
     page: tuple[str, IProtocolFactory] = ("http", sites.page)
@@ -314,37 +447,48 @@ def _bind(
         page = ("https", TLSFactory(certificate.tls, False, sites.page, reactor))
     served: dict[str, tuple[str, IProtocolFactory]] = {PAGE: page, WS: ("ws", sites.signaling[1])}
     listeners = []
-    for name, bound in open_sockets(config, given.sockets):
+    for name, bound in open_sockets(config, given.sockets, can_bind=not given.is_successor):
         scheme, factory = served[name]
         if config.proxy_protocol:
             factory = ProxyProtocolFactory(factory, admission, reactor)
-        listeners.append(Listener(bound, factory, scheme, bound.getsockname()[1]))
+        listeners.append(Listener(name, bound, factory, scheme, bound.getsockname()[1]))
     return listeners
 
 
-def _appliers(
+def _reloaded_parts(
     sites: _Sites,
-    ice: IceConfiguration,
-    tokens: TokenVerifier,
-    webhook: Webhook,
+    bounds: _Bounds,
+    decisions: _Decisions,
     operations_service: OperationsService,
-    limits_reloader: LimitsReloader,
-) -> dict[str, Apply]:
-    """Return the functions that apply reloaded settings, by section, or by name for a setting outside all sections."""
+    certificate: Certificate | None,
+) -> dict[str, Prepare]:
+    """Return the functions that prepare a reload, by section, or by name for a setting outside all sections."""
+    limits_reloader = LimitsReloader(
+        bounds.most_connections,
+        bounds.memory,
+        decisions.switchboard,
+        bounds.budget,
+        bounds.admission,
+        sites.signaling,
+        sites.page,
+    )
 
     def allow_origins(new: Config) -> None:
         for factory in sites.signaling:
             factory.signaling_port.allow_origins(new.allow_origins)
 
-    return {
-        "allow_origins": allow_origins,
-        "limits": limits_reloader.reload,
-        "log": operations_service.configure_log,
-        "operations": operations_service.configure,
-        "ice": lambda new: ice.reload(new.ice),
-        "tokens": lambda new: tokens.configure(new.tokens),
-        "webhook": lambda new: webhook.configure(new.webhook),
+    parts: dict[str, Prepare] = {
+        "allow_origins": lambda new: partial(allow_origins, new),
+        "limits": lambda new: partial(limits_reloader.reload, new),
+        "log": lambda new: partial(operations_service.configure_log, new),
+        "operations": operations_service.prepare,
+        "ice": lambda new: decisions.ice.prepare(new.ice),
+        "tokens": lambda new: decisions.tokens.prepare(new.tokens),
+        "webhook": lambda new: decisions.webhook.prepare(new.webhook),
     }
+    if certificate is not None:
+        parts["certificate"] = lambda _: prepare_certificate(certificate)
+    return parts
 
 
 def stop(reactor: IReactorTime) -> None:

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
+from signald.core.budgets import AddressBudget
 from signald.core.decisions import Identify, JoinSession, OpenSession, Operation, Outcome, Refused
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.grant import Grant
@@ -68,15 +69,22 @@ class TokenLink:
 class WebhookLink:
     """Asks the operator's webhook, if one is configured, whether a session may be opened or joined.
 
+    A webhook can hide a session by the answer `unknown-session`. So that nothing tells a hidden session from one that
+    does not exist, neither the time of the answer nor the number of answers, it is asked about both.
+
     Attributes:
         webhook: asks the operator's service.
         registry: holds the sessions that exist, and the grant of each identity.
+        guesses: the budget of each address for joining sessions that do not exist; the hub charges it.
+        clock: returns monotonic seconds.
         next: the next link.
 
     """
 
     webhook: Webhook
     registry: MemoryRegistry
+    guesses: AddressBudget
+    clock: Callable[[], float]
     next: Decider
 
     def decide(self, operation: Operation) -> Outcome | Deferred[Outcome]:
@@ -84,17 +92,24 @@ class WebhookLink:
         if not self.webhook.is_on or not isinstance(operation, OpenSession | JoinSession):
             return self.next.decide(operation)
         grant = _grant_of(self.registry, operation)
-        if not self._may_exist(operation, grant):
-            return self.next.decide(operation)
+        answer = self.webhook.ask(make_question(operation, grant), operation.address)
+        return answer.addCallback(self._answered, operation, grant)
 
-        def answered(verdict: Verdict) -> Outcome | Deferred[Outcome]:
-            return self.next.decide(operation) if verdict is None else Refused(verdict)
+    def _answered(
+        self, verdict: Verdict, operation: OpenSession | JoinSession, grant: Grant | None
+    ) -> Outcome | Deferred[Outcome]:
+        if isinstance(operation, JoinSession):
+            if operation.former is None and not self.guesses.has_token(operation.address, self.clock()):
+                # Guesses that were asked about at once have used up the budget meanwhile.
+                return Refused(ErrorCode.TOO_MANY_GUESSES)
+            if verdict is not ErrorCode.DECISION_UNAVAILABLE and not self._may_exist(operation, grant):
+                # The registry refuses the session as unknown, whatever the webhook said about it.
+                return self.next.decide(operation)
+        return self.next.decide(operation) if verdict is None else Refused(verdict)
 
-        return self.webhook.ask(make_question(operation, grant)).addCallback(answered)
-
-    def _may_exist(self, operation: OpenSession | JoinSession, grant: Grant | None) -> bool:
-        """Tell whether to ask; for an unknown session id, a guess, the registry answers without a request."""
-        if isinstance(operation, OpenSession):
+    def _may_exist(self, operation: JoinSession, grant: Grant | None) -> bool:
+        """Tell whether a session exists, or begins to exist with a guest whose token or rejoin ticket is for it."""
+        if operation.former is not None:
             return True
         return operation.session in self.registry.sessions or (grant is not None and grant.session == operation.session)
 

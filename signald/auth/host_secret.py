@@ -10,6 +10,7 @@ from pathlib import Path
 from signald.config.values import ConfigError
 from signald.net.file_modes import OWNER_ALONE
 from signald.net.keyfiles import locked, write_files
+from signald.net.regular_files import NotRegularFileError, read_regular
 
 SECRET_BYTES = 32
 """The size of the secret, in bytes."""
@@ -21,21 +22,24 @@ def load_host_secret(directory: Path, random_bytes: Callable[[int], bytes]) -> b
     """Read the secret of this data directory, and create it the first time.
 
     Raises:
-        ConfigError: the file is damaged, or open to others.
+        ConfigError: the file is damaged, open to others, or not a regular file.
         OSError: the directory cannot be read or written.
 
     """
     path = directory / FILE_NAME
-    with locked(directory):
-        if not path.exists():
-            write_files({path: random_bytes(SECRET_BYTES)})
-        with path.open("rb") as file:
-            secret, mode = file.read(), os.fstat(file.fileno()).st_mode
+    try:
+        with locked(directory):
+            if not os.path.lexists(path):
+                write_files({path: random_bytes(SECRET_BYTES)})
+            secret, mode = read_regular(path, SECRET_BYTES, follow=False)
+    except NotRegularFileError as error:
+        raise ConfigError(f"{error.filename} cannot be used: {error.strerror}.") from None
     if mode & OWNER_ALONE:
         raise ConfigError(f"The secret {path} is open to others (mode {stat.S_IMODE(mode):04o}); set its mode to 0600.")
     if len(secret) != SECRET_BYTES:
+        found = len(secret) if len(secret) < SECRET_BYTES else "more"
         raise ConfigError(
-            f"{path}: expected {SECRET_BYTES} bytes, found {len(secret)}. Restore it from a backup, or remove it, "
+            f"{path}: expected {SECRET_BYTES} bytes, found {found}. Restore it from a backup, or remove it, "
             "which invalidates all host keys."
         )
     return secret

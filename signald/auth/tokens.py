@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -83,15 +83,21 @@ class TokenVerifier:
         """Return who must show a token."""
         return self._rules.need
 
-    def configure(self, settings: Tokens) -> None:
-        """Replace the settings and read the key files again; identities that exist keep their grants.
+    def prepare(self, settings: Tokens) -> Callable[[], None]:
+        """Check other settings and read the key files, and return the function that puts the settings in force.
+
+        Identities that exist keep their grants.
 
         Raises:
-            ConfigError: the new settings cannot be used; the old ones stay in force.
+            ConfigError: the new settings cannot be used.
 
         """
-        self._rules = _Rules.of(settings)
-        self.settings = settings
+        rules = _Rules.of(settings)
+
+        def apply() -> None:
+            self._rules, self.settings = rules, settings
+
+        return apply
 
     def verify(self, token: str, now: float) -> Grant:
         """Verify a token and return its grant.

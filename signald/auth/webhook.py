@@ -8,24 +8,25 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from signald.auth.fair_turns import FairTurns, NoTurnError
 from signald.auth.webhook_rules import WebhookRules
 from signald.config.settings import Webhook as Settings
 from signald.core.errors import ErrorCode
-from signald.core.webhook_messages import Question, Verdict, read_answer
+from signald.core.fair_queue import QueueBounds
+from signald.core.limits import AddressKey
+from signald.core.webhook_messages import JOIN, Question, Verdict, read_answer
 
 __all__ = ["Webhook"]
 
 
-_MOST_CONCURRENT = 32
-"""The maximum number of concurrent requests, and so of connections."""
-
-_MOST_PENDING = 1024
-"""The maximum number of different pending questions, those in flight among them; further ones are refused."""
+_BOUNDS = QueueBounds(running=32, running_per_group=8, waiting=1024, waiting_per_address=128)
+"""Bounds of the questions: 32 requests at once, and so connections, 8 of them for one address, so that a service that
+hangs is free for other addresses; questions beyond those that wait are refused."""
 
 _MOST_CACHED = 10_000
 """The maximum number of cached answers; each takes a few hundred bytes."""
@@ -59,8 +60,8 @@ class Webhook:
     token: Callable[[], str]
     _rules: WebhookRules | None = field(init=False)
     _cache: dict[bytes, tuple[float, Verdict]] = field(init=False, factory=dict)
-    _pending: dict[bytes, list[Deferred[Verdict]]] = field(init=False, factory=dict)
-    _turns: DeferredSemaphore = field(init=False, factory=lambda: DeferredSemaphore(_MOST_CONCURRENT))
+    _pending: dict[tuple[AddressKey, bytes], list[Deferred[Verdict]]] = field(init=False, factory=dict)
+    _turns: FairTurns = field(init=False, factory=lambda: FairTurns.of(_BOUNDS))
     _warn_at: float = field(init=False, default=float("-inf"))
 
     def __attrs_post_init__(self) -> None:
@@ -72,47 +73,64 @@ class Webhook:
         """Tell whether a webhook is configured."""
         return self._rules is not None
 
-    def configure(self, settings: Settings) -> None:
-        """Replace the settings and clear the cache.
+    def prepare(self, settings: Settings) -> Callable[[], None]:
+        """Check other settings and read the secret, and return the function that puts the settings in force.
+
+        That function clears the cache as well.
 
         Raises:
-            ConfigError: the new settings cannot be used; the old ones stay in force.
+            ConfigError: the new settings cannot be used.
 
         """
-        self._rules = WebhookRules.of(settings)
-        self.settings = settings
-        self._cache.clear()
-        self._pending = {}
+        rules = WebhookRules.of(settings)
 
-    def ask(self, question: Question) -> Deferred[Verdict]:
+        def apply() -> None:
+            self._rules, self.settings = rules, settings
+            self._cache.clear()
+            self._pending = {}
+
+        return apply
+
+    def ask(self, question: Question, address: AddressKey) -> Deferred[Verdict]:
         """Ask whether an operation is allowed: None, or the reason of the refusal. The deferred never fails.
 
-        Equal questions that are pending share one request.
+        Addresses take turns where questions have to wait, and joins go before opens. Equal questions of one address
+        that are pending share one request; those of different addresses do not, since each would wait for the turn of
+        the first one's address.
+
+        Arguments:
+            question: the question.
+            address: the address of the client for which it is asked.
+
         """
         rules = self._rules
         if rules is None:
             return succeed(None)
         body = question.body()
-        key = sha256(body).digest()
-        cached = self._cache.get(key)
-        if cached is not None and self.clock.seconds() < cached[0]:
+        digest = sha256(body).digest()
+        cached = self._cached(digest)
+        if cached is not None:
             return succeed(cached[1])
         answer: Deferred[Verdict] = Deferred()
+        key = (address, digest)
         if key in self._pending:
             self._pending[key].append(answer)
-        elif len(self._pending) >= _MOST_PENDING:
-            return succeed(ErrorCode.DECISION_UNAVAILABLE)
-        else:
-            self._pending[key] = [answer]
-            self._start_request(rules, question, key, body)
-        return answer
+            return answer
+        waiting = self._pending[key] = [answer]
 
-    def _start_request(self, rules: WebhookRules, question: Question, key: bytes, body: bytes) -> None:
-        asked = self._turns.run(self._post, rules, body)
-        asked.addTimeout(rules.timeout, self.clock)
-        answered: Deferred[Verdict] = asked.addCallback(read_answer, question)
-        answered.addCallbacks(self._store, self._failed, callbackArgs=(rules, key))
-        answered.addCallback(self._answer_all, key, self._pending[key])
+        def ask_service() -> Deferred[Verdict]:
+            # Another address may have asked the same in the meantime.
+            cached = self._cached(digest) if rules is self._rules else None
+            if cached is not None:
+                return succeed(cached[1])
+            posted = self._post(rules, body)
+            return posted.addCallback(read_answer, question).addCallback(self._store, rules, digest)
+
+        answered = self._turns.run(address, ask_service, preferred=question.operation == JOIN)
+        answered.addTimeout(rules.timeout, self.clock)
+        answered.addErrback(self._failed)
+        answered.addCallback(self._answer_all, key, waiting)
+        return answer
 
     def _post(self, rules: WebhookRules, body: bytes) -> Deferred[bytes]:
         """Send a question, its id, time and body signed by the specification of Standard Webhooks."""
@@ -125,16 +143,21 @@ class Webhook:
         }
         return self.post(rules.url, headers, body)
 
-    def _store(self, verdict: Verdict, rules: WebhookRules, key: bytes) -> Verdict:
+    def _cached(self, digest: bytes) -> tuple[float, Verdict] | None:
+        """The cached answer to a question, with the time of its expiry; None where there is none."""
+        cached = self._cache.get(digest)
+        return cached if cached is not None and self.clock.seconds() < cached[0] else None
+
+    def _store(self, verdict: Verdict, rules: WebhookRules, digest: bytes) -> Verdict:
         if rules is self._rules and rules.cache > 0:
-            self._cache.pop(key, None)
+            self._cache.pop(digest, None)
             if len(self._cache) >= _MOST_CACHED:
                 del self._cache[next(iter(self._cache))]
-            self._cache[key] = (self.clock.seconds() + rules.cache, verdict)
+            self._cache[digest] = (self.clock.seconds() + rules.cache, verdict)
         return verdict
 
     def _failed(self, failure: Failure) -> Verdict:
-        if self.clock.seconds() >= self._warn_at:
+        if not failure.check(NoTurnError) and self.clock.seconds() >= self._warn_at:
             self._warn_at = self.clock.seconds() + _WARN_SECONDS
             _log.warn(
                 "the webhook gave no usable answer: {reason}",
@@ -143,7 +166,7 @@ class Webhook:
             )
         return ErrorCode.DECISION_UNAVAILABLE
 
-    def _answer_all(self, verdict: Verdict, key: bytes, waiting: list[Deferred[Verdict]]) -> None:
+    def _answer_all(self, verdict: Verdict, key: tuple[AddressKey, bytes], waiting: list[Deferred[Verdict]]) -> None:
         # After a reload the same question may be pending again, for the new service.
         if self._pending.get(key) is waiting:
             del self._pending[key]

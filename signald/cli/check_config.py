@@ -74,4 +74,4 @@ def _readers(config: Config) -> Iterator[Callable[[], object]]:
     if config.operations.admin_token_file is not None:
         from signald.operations.admin_token import AdminToken
 
-        yield lambda: AdminToken().configure(config.operations)
+        yield lambda: AdminToken().prepare(config.operations)

@@ -11,9 +11,11 @@ __all__ = ["COMMANDS", "Main", "find_command"]
 Main = Callable[[Sequence[str], Mapping[str, str]], int]
 
 COMMANDS = {
+    "bench": "put a bounded load on a signaling server of your own, and print throughput and latency",
     "check-config": "tell whether the configuration can be used, and what is wrong with it",
     "config": "print the effective configuration, with secrets hidden",
     "doctor": "check certificates, ports, proxies, STUN and TURN servers, clock and files, and say what to do",
+    "upgrade": "have the running daemon replaced by the installed version, without dropping a call",
     "token": "mint a token that lets somebody open or join sessions",
 }
 """The commands by name, each with its phrase for the help text."""

@@ -135,8 +135,6 @@ def _target(options: DoctorOptions, environment: Mapping[str, str]) -> DoctorTar
 def _roots(path: Path) -> list[x509.Certificate]:
     try:
         return read_roots(path)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError:
         raise ConfigError(f"{path} holds no certificate in PEM form.") from None
 

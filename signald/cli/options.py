@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar, NoReturn
+from typing import ClassVar, NoReturn, TextIO
 
 from attrs import NOTHING
 from twisted.python import usage
@@ -16,7 +18,7 @@ from signald.config.setting_names import Setting, nearest, settings
 from signald.config.sources import CONFIG_VARIABLE, ConfigErrors, ConfigValue, Effective, load
 from signald.config.values import ConfigError, read_path
 
-__all__ = ["Options", "error_text"]
+__all__ = ["Options", "error_text", "refuse_start"]
 
 _OTHERS = [setting for setting in settings().values() if setting.path[0] != "limits"]
 _LISTS = [setting for setting in _OTHERS if setting.is_list]
@@ -176,6 +178,22 @@ class Options(usage.Options):
 def error_text(error: Exception) -> str:
     """Return the message for `sys.exit`: each line of an error's text follows the name of the program."""
     return "\n".join(f"signald: {line}" for line in str(error).splitlines())
+
+
+def refuse_start(error: Exception) -> NoReturn:
+    """Print an error in the configuration or in a file that it names, and exit with `os.EX_CONFIG` (sysexits.h).
+
+    A service manager can tell such an error, which only the operator can mend, by the status.
+
+    Raises:
+        SystemExit: always, with status 78.
+
+    """
+    err: TextIO | None = sys.stderr
+    if err is not None:  # closed before the start (`2>&-`)
+        with suppress(OSError):
+            err.write(f"{error_text(error)}\n")
+    raise SystemExit(os.EX_CONFIG) from error
 
 
 def _appending(setting: Setting) -> Callable[[Options, str], None]:

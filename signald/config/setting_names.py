@@ -127,6 +127,7 @@ class Setting:
         meaning: what the help and the documentation say about it.
         unit: the unit of its number; None for none.
         reload: whether a change takes effect on SIGHUP.
+        restricts: whether the default permits more than other values.
         letter: a short option; None for none.
 
     """
@@ -138,6 +139,7 @@ class Setting:
     meaning: str
     unit: str | None
     reload: bool
+    restricts: bool
     letter: str | None
     _option: str | None
     _read: Callable[[str], Any] | None
@@ -273,6 +275,7 @@ def _leaf(path: KeyPath, attribute: Attribute[Any]) -> Setting:
         metadata["meaning"],
         metadata["unit"],
         metadata.get("reload", False),
+        metadata.get("restricts", False),
         metadata.get("letter"),
         metadata.get("option"),
         metadata.get("read"),

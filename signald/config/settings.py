@@ -47,6 +47,7 @@ def setting(
     option: str | None = None,
     letter: str | None = None,
     reload: bool = False,
+    restricts: bool = False,
     read: Callable[[str], Any] | None = None,
     least: float | None = None,
     most: float | None = None,
@@ -60,6 +61,8 @@ def setting(
         option: the command line option if it is not the path with hyphens; the option of a list adds one element.
         letter: the letter of a short option.
         reload: whether a change takes effect on SIGHUP; otherwise it needs a restart.
+        restricts: whether the default permits more than other values, so that a reload of a file that was cut off must
+            not bring the default back.
         read: parses the value, or each value of a list, where the type does not say how; raises ConfigError.
         least: the minimum of a number; the tree raises ValueError for smaller ones.
         most: the maximum of a number; the tree raises ValueError for larger ones.
@@ -71,6 +74,7 @@ def setting(
         "option": option,
         "letter": letter,
         "reload": reload,
+        "restricts": restricts,
         "read": read,
         "range": (least, most),
     }
@@ -115,7 +119,10 @@ class Ice:
         "lifetime of a member's TURN credentials", 600.0, unit="seconds", least=10.0, most=3600.0, reload=True
     )
     relay_only: bool = setting(
-        "whether media must go through TURN, in every session that is opened after the change", False, reload=True
+        "whether media must go through TURN, in every session that is opened after the change",
+        False,
+        reload=True,
+        restricts=True,
     )
 
     def __attrs_post_init__(self) -> None:
@@ -131,14 +138,14 @@ class Ice:
 class Tokens:
     """The section `tokens`: who must show a token (JWT, RFC 7519), and the keys that verify tokens."""
 
-    need: TokenNeed = setting("who must show a token", TokenNeed.NOBODY, reload=True)
+    need: TokenNeed = setting("who must show a token", TokenNeed.NOBODY, reload=True, restricts=True)
     secret_file: Path | None = setting("file with the secret of HS256 tokens", None, reload=True)
     key_files: tuple[Path, ...] = setting(
         "PEM file of a public key, for EdDSA or RS256 tokens", (), option="tokens-key-file", reload=True
     )
     jwks_file: Path | None = setting("JWKS file of public keys (RFC 7517)", None, reload=True)
-    issuer: str | None = setting("the `iss` that a token must have", None, reload=True)
-    audience: str | None = setting("the `aud` that a token must have", None, reload=True)
+    issuer: str | None = setting("the `iss` that a token must have", None, reload=True, restricts=True)
+    audience: str | None = setting("the `aud` that a token must have", None, reload=True, restricts=True)
     leeway_seconds: float = setting(
         "tolerated difference between clocks", 10.0, unit="seconds", least=0.0, most=3600.0, reload=True
     )
@@ -148,7 +155,7 @@ class Tokens:
 class Webhook:
     """The section `webhook`: an HTTP service of the operator that decides who may open and join."""
 
-    url: str | None = setting("URL that receives the questions, with POST", None, reload=True)
+    url: str | None = setting("URL that receives the questions, with POST", None, reload=True, restricts=True)
     secret_file: Path | None = setting("file with the secret that signs the questions", None, reload=True)
     timeout_seconds: float = setting(
         "time allowed for an answer; without one the request is refused",
@@ -216,7 +223,7 @@ class Config:
         "time for clients to disconnect when the service stops", 5.0, unit="seconds", least=0.1, most=600.0
     )
     state_seconds: float = setting(
-        "time for which clients can resume after a restart; kept sessions outlast it",
+        "time in which the next process has to start, so that clients can resume; kept sessions outlast it",
         300.0,
         unit="seconds",
         least=0.0,

@@ -51,4 +51,18 @@ class LogCounts:
     sessions: int
 
 
-Action = Send | SendCredentials | Close | Decide | LogCounts
+@frozen
+class ReportError:
+    """Log an exception in the core, and close the connection that it concerns.
+
+    Attributes:
+        peer: the connection; None where the exception concerns none.
+        error: the exception.
+
+    """
+
+    peer: PeerId | None
+    error: Exception
+
+
+Action = Send | SendCredentials | Close | Decide | LogCounts | ReportError

@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
+from signald.core.limits import AddressKey
 from signald.core.messages import (
     EndReason,
     HostRequest,
@@ -52,6 +53,7 @@ class ResumeUser:
         instance: the id of the client's run.
         traits: the capabilities of the client's program, for the case that all negotiations start over.
         can_replay: whether every event that the client has not received is in the outbox.
+        connected: the users with whom the client still has its peer connections.
 
     """
 
@@ -60,14 +62,19 @@ class ResumeUser:
     instance: Instance
     traits: Traits
     can_replay: bool
+    connected: tuple[UserId, ...] = ()
 
 
 @frozen
 class RenewUser:
-    """Have every other member restart its negotiation with this user. The operation's outcome is `Decided`."""
+    """Have every other member restart its negotiation with this user. The operation's outcome is `Decided`.
+
+    Members with whom it still has its peer connections (`connected`), and who have said the same, do not restart.
+    """
 
     user: UserId
     traits: Traits
+    connected: tuple[UserId, ...] = ()
 
 
 @frozen
@@ -106,6 +113,11 @@ class OpenSession:
         session: the session to open under this id or to reopen; None for a new one.
         host_key: the host key of that session.
         grant: a grant for that session, which replaces the host key.
+        address: the address of the client, by which checks of passwords and questions to the webhook take turns.
+        reopens: whether the host has shown the rejoin ticket of a host of that session, which replaces the host key
+            where the session is not open.
+        former: the host's earlier identity, according to its rejoin ticket.
+        connected: the users with whom the host still has its peer connections.
 
     """
 
@@ -117,6 +129,10 @@ class OpenSession:
     session: SessionId | None = None
     host_key: Secret | None = field(default=None, repr=False)
     grant: Grant | None = None
+    address: AddressKey = field(default=AddressKey(""), repr=False)
+    reopens: bool = False
+    former: UserId | None = None
+    connected: tuple[UserId, ...] = ()
 
 
 @frozen
@@ -131,6 +147,10 @@ class JoinSession:
         request: the id of the guest's request.
         password: the password in clear text, until it is checked.
         proof: the session's password hash where the password was right; empty where it was wrong; None without one.
+        address: the address of the client, to which wrong guesses are charged, and by which checks take turns.
+        former: the guest's earlier identity, according to its rejoin ticket; a guest with one may wait for the host of
+            a session that the registry does not know.
+        connected: the users with whom the guest still has its peer connections.
 
     """
 
@@ -141,6 +161,9 @@ class JoinSession:
     request: RequestId | None = None
     password: str | None = field(default=None, repr=False)
     proof: str | None = field(default=None, repr=False)
+    address: AddressKey = field(default=AddressKey(""), repr=False)
+    former: UserId | None = None
+    connected: tuple[UserId, ...] = ()
 
 
 @frozen

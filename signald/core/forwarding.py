@@ -57,7 +57,7 @@ class Forwarder:
     def forward(self, user: User, session: Session | None, request: Forwardable, now: float) -> list[Action]:
         """Forward a user's message to all its receivers, or to none and reject it.
 
-        Args:
+        Arguments:
             user: the sender.
             session: the session that the message names; None where no user of this node is in such a session.
             request: the message.
@@ -124,6 +124,16 @@ def find_receivers(message: Forwardable, session: Session, sender: Member) -> tu
     if isinstance(message, AppMessage):
         return tuple(member for member in others if member.traits.messages)
     return others if len(others) == 1 else ()
+
+
+def may_forward(kind: type[Forwardable], sender: Member, receiver: Member) -> bool:
+    """Whether every message of a kind may go from `sender` to `receiver`, whatever is in it (see `forbidden`).
+
+    False does not mean that none may: where either program supports a single exchange, it depends on the message.
+    """
+    if kind is AppMessage:
+        return receiver.traits.messages
+    return sender.traits.renegotiates and receiver.traits.renegotiates
 
 
 def forbidden(message: Forwardable, sender: Member, receiver: Member) -> ErrorCode | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import cast
 
-from attrs import define, evolve, field
+from attrs import define, evolve
 
 from signald.core.actions import Action, Send
-from signald.core.budgets import AddressBudget, guess_rate
+from signald.core.budgets import AddressBudget
 from signald.core.decisions import (
     EndIdentity,
     Identified,
@@ -19,6 +19,7 @@ from signald.core.decisions import (
     ResumeUser,
 )
 from signald.core.errors import ErrorCode
+from signald.core.grace_periods import GracePeriods
 from signald.core.grant import Grant
 from signald.core.ice import IceSupply
 from signald.core.limits import Limits
@@ -62,6 +63,8 @@ class Handshake:
         mailboxes: the users.
         replicas: this node's replicas of the sessions.
         decisions: the pending decisions, to which operations are submitted.
+        grace_periods: makes room for a new user where there are as many as are allowed.
+        hold: the seconds for which the state of a stopped server is held, for `Welcome`.
         bad_tokens: the budget of each address for invalid tokens.
 
     """
@@ -73,20 +76,9 @@ class Handshake:
     mailboxes: Mailboxes
     replicas: SessionReplicas
     decisions: PendingDecisions
-    bad_tokens: AddressBudget = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Create the budget from the limits."""
-        self.bad_tokens = AddressBudget(guess_rate(self.limits))
-
-    def reload_limits(self, limits: Limits) -> None:
-        """Replace the limits."""
-        self.limits = limits
-        self.bad_tokens.rate_limit = guess_rate(limits)
-
-    def prune_budgets(self, now: float) -> None:
-        """Forget addresses whose budgets are full again."""
-        self.bad_tokens.prune(now)
+    grace_periods: GracePeriods
+    bad_tokens: AddressBudget
+    hold: float | None = None
 
     def handle_request(self, peer: Peer, request: Request, now: float) -> list[Action]:
         """Handle a request of a peer that is not welcomed yet: only `Ping`, `Hello` and `Resume` are allowed."""
@@ -101,14 +93,19 @@ class Handshake:
                 user = self.mailboxes.users.get(request.user)
                 complete = user is not None and user.outbox.can_replay_from(request.received)
                 traits = _announced_traits(peer.traits, request)
-                operation = ResumeUser(request.user, request.secret, request.instance, traits, complete)
+                operation = ResumeUser(
+                    request.user, request.secret, request.instance, traits, complete, request.connected
+                )
                 return [self.decisions.submit_for_peer(operation, peer, request)]
             case _:
                 return [_rejection(peer, ErrorCode.HELLO_FIRST, request)]
 
     def _identify(self, peer: Peer, request: Hello | Resume, now: float) -> Action:
-        """Submit the request for a new identity, unless the server is full or the address used up its bad tokens."""
-        if len(self.mailboxes.users) >= self.limits.users:
+        """Submit the request for a new identity, unless the server is full or the address used up its bad tokens.
+
+        A server with as many users as are allowed is not full while some of them are away.
+        """
+        if len(self.mailboxes.users) >= self.limits.users and not self.mailboxes.away:
             return _rejection(peer, ErrorCode.SERVER_FULL, request)
         if request.token is not None and not self.bad_tokens.has_token(peer.address, now):
             return _rejection(peer, ErrorCode.TOO_MANY_GUESSES, request)
@@ -119,10 +116,11 @@ class Handshake:
         peer = self._waiting_peer(pending)
         if peer is None or not isinstance(pending.request, Hello | Resume):
             return [self.decisions.submit(EndIdentity(outcome.user, LeaveReason.GONE))]
+        made_room = self.grace_periods.make_room() if len(self.mailboxes.users) >= self.limits.users else []
         peer.traits = _announced_traits(peer.traits, pending.request)
         user = self.mailboxes.add_user(outcome.user, peer.id, peer.address, peer.traits, pending.request.instance)
         survival = Survival.NOTHING if isinstance(pending.request, Resume) else None
-        return self._welcome(peer, user, pending.request, outcome.secret, outcome.grant, survival, now)
+        return made_room + self._welcome(peer, user, pending.request, outcome.secret, outcome.grant, survival, now)
 
     def complete_resume(self, pending: PendingDecision, outcome: Resumed, now: float) -> list[Action]:
         """Attach the new peer to the resumed user, in place of the old one if that is still connected."""
@@ -142,7 +140,7 @@ class Handshake:
         same_count = user.instance == request.instance and (outcome.had_newest_secret or not user.restarted)
         complete = outcome.complete and same_count and user.outbox.can_replay_from(request.received)
         if outcome.complete and not complete:
-            operation = RenewUser(user.id, _announced_traits(peer.traits, request))
+            operation = RenewUser(user.id, _announced_traits(peer.traits, request), request.connected)
             return [self.decisions.submit_for_peer(operation, peer, request, outcome)]
         return self._attach_peer(user, peer, request, outcome, complete, now)
 
@@ -155,12 +153,17 @@ class Handshake:
     ) -> list[Action]:
         actions: list[Action] = []
         old_peer = None if user.peer is None else self.peers.get(user.peer)
+        is_closing = old_peer is not None and old_peer.state is PeerState.CLOSING
         if old_peer is not None:
             old_peer.user = None
             actions += close_peer(old_peer, ErrorCode.REPLACED)
+        if not user.has_offended and not is_closing:
+            # It may have much to send again, and somebody else behind its address may have caused a slow start.
+            peer.budget.refill(now)
         user.confirmed = False
         user.peer = peer.id
         user.address = peer.address
+        self.mailboxes.away.discard(user.id)
         user.instance = request.instance
         user.transition(UserEvent.RESUMED)
         if not complete:
@@ -176,7 +179,7 @@ class Handshake:
         received = Count(user.inbox.acknowledge())
         survival = Survival.EVERYTHING
         actions += self._welcome(peer, user, request, outcome.secret, outcome.grant, survival, now, received)
-        return actions + [Send(peer.id, event) for event, _ in user.outbox.unacknowledged]
+        return actions + [Send(peer.id, event) for event in user.outbox.events]
 
     def start_new_identity(self, pending: PendingDecision, outcome: NotResumed, now: float) -> list[Action]:
         """Submit the request for a new identity in place of one that could not be resumed.
@@ -225,9 +228,10 @@ class Handshake:
             user=user.id,
             features=(),
             limits=limits,
-            ice_servers=(),
+            ice_servers=self.ice.servers,
             secret=secret,
             grace=None if secret is None else self.limits.grace_seconds,
+            hold=None if secret is None else self.hold,
             resumed=resumed,
             received=received,
             role=None if grant is None else grant.role,
@@ -280,4 +284,7 @@ def _rejection(peer: Peer, code: ErrorCode, request: Request) -> Send:
 
 def _announced_traits(traits: Traits, request: Hello | Resume) -> Traits:
     rollback = traits.rollback and NO_ROLLBACK not in request.features
-    return evolve(traits, rollback=rollback, relays=RELAY_ONLY in request.features)
+    relays = RELAY_ONLY in request.features
+    if (traits.rollback, traits.relays) == (rollback, relays):
+        return traits
+    return evolve(traits, rollback=rollback, relays=relays)

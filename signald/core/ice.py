@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import define, evolve
+from attrs import define
 
 from signald.core.actions import Action, Send, SendCredentials
 from signald.core.deadlines import DeadlineKind, Deadlines
@@ -35,8 +35,8 @@ class IceSupply:
     relay_only: bool = False
 
     def send_welcome(self, peer: PeerId, user: User, welcome: Welcome, now: float) -> list[Action]:
-        """Send a welcome with the servers, and with credentials where the user is a member already."""
-        return [self._send_servers(peer, user, evolve(welcome, ice_servers=self.servers), now)]
+        """Send a welcome, which has the servers, and add credentials where the user is a member already."""
+        return [self._send_servers(peer, user, welcome, now)]
 
     def send_to_new_member(self, user: User, now: float) -> list[Action]:
         """Send credentials to a user that has become a member of its first session."""

@@ -45,7 +45,7 @@ class IdSource:
 
     def new_secret(self) -> Secret:
         """Make a secret of 256 random bits."""
-        return Secret(_base64url(self.random_bytes(32)))
+        return Secret(base64url(self.random_bytes(32)))
 
 
 def is_user_id(text: str) -> bool:
@@ -66,8 +66,9 @@ def parse_session_id(text: str) -> SessionId | None:
 
 def host_key(secret: bytes, session: SessionId) -> Secret:
     """Derive a session's host key as an HMAC-SHA256 (RFC 2104) of its id, so that no keys have to be stored."""
-    return Secret(_base64url(hmac.digest(secret, session.encode(), "sha256")))
+    return Secret(base64url(hmac.digest(secret, session.encode(), "sha256")))
 
 
-def _base64url(data: bytes) -> str:
+def base64url(data: bytes) -> str:
+    """Encode bytes as base64url without padding (RFC 4648 §5)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

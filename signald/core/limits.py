@@ -47,12 +47,18 @@ class Limits:
     connections: int = _limit(
         18000, "connections", "in all; fewer where the process may not open so many file descriptors"
     )
-    users: int = _limit(40000, "users", "in all, including those that are away and may resume")
+    users: int = _limit(
+        40000, "users", "in all, including those that are away and may resume, who make room for new ones"
+    )
     address_connections: int = _limit(200, "connections", "from one address")
     address_connection_rate: float = _limit(50.0, "per second", "new connections from one address")
     address_connection_burst: int = _limit(300, "connections", "new connections from one address at once")
     address_request_rate: float = _limit(200.0, "per second", "HTTP requests from one address")
     address_request_burst: int = _limit(3000, "requests", "HTTP requests from one address at once")
+    address_message_rate: float = _limit(
+        2000.0, "per second", "messages from one address, weighted by their cost; more are not read meanwhile"
+    )
+    address_message_burst: int = _limit(50000, "messages", "from one address at once, weighted by their cost", 100)
     address_session_rate: float = _limit(5.0, "per second", "sessions opened from one address", 0.001)
     address_session_burst: int = _limit(300, "sessions", "opened from one address at once")
     network_factor: int = _limit(
@@ -65,8 +71,8 @@ class Limits:
     failed_guesses_seconds: float = _limit(1800.0, "seconds", "the window of `failed-guesses`")
     header_seconds: float = _limit(10.0, "seconds", "from a connection's start to the end of its HTTP headers", 0.1)
     hello_seconds: float = _limit(10.0, "seconds", "from a WebSocket's start to its hello", 0.1)
-    ping_seconds: float = _limit(20.0, "seconds", "between the server's pings", 0.1)
-    pong_seconds: float = _limit(10.0, "seconds", "to wait for a pong", 0.1)
+    ping_seconds: float = _limit(20.0, "seconds", "of a client's silence after which the server sends a ping", 0.1)
+    pong_seconds: float = _limit(10.0, "seconds", "to wait for a pong, or anything else, after a ping", 0.1)
     output_bytes: int = _limit(262144, "bytes", "output buffered for one slow reader", 65536)
     output_seconds: float = _limit(5.0, "seconds", "for which buffered output may make no progress", 0.1)
     waiting_messages: int = _limit(64, "messages", "of one connection queued behind a pending decision")
@@ -80,6 +86,7 @@ class Limits:
     kept_sessions: int = _limit(10000, "sessions", "kept for their host keys while they are not open")
     kept_seconds: float = _limit(2592000.0, "seconds", "for which a session is kept while it is not open")
     waiting_passwords: int = _limit(64, "passwords", "that wait to be checked")
+    address_waiting_passwords: int = _limit(4, "passwords", "from one address that wait to be checked")
     grace_seconds: float = _limit(
         30.0, "seconds", "of reconnect grace: an identity outlives its connection for so long", 0.1
     )
@@ -89,7 +96,12 @@ class Limits:
     address_outboxes_bytes: int = _limit(
         8388608, "bytes", "of messages to the users of one address that are not acknowledged", 65536
     )
-    outboxes_bytes: int = _limit(134217728, "bytes", "of messages to all users that are not acknowledged", 131072)
+    outboxes_bytes: int = _limit(
+        134217728,
+        "bytes",
+        "of messages to all users that are not acknowledged; by default fewer on a machine with less than 2 GiB",
+        131072,
+    )
     ack_messages: int = _limit(16, "messages", "of one user after which the server acknowledges")
     ack_bytes: int = _limit(32768, "bytes", "of messages of one user after which the server acknowledges")
     ack_seconds: float = _limit(5.0, "seconds", "after which the server acknowledges a message", 0.1)
@@ -116,6 +128,14 @@ class TokenBucket:
     def full(cls, rate: float, burst: float, now: float) -> TokenBucket:
         """Make a full bucket."""
         return cls(rate=rate, burst=burst, tokens=burst, updated=now)
+
+    def start_slowly(self, tokens: float) -> None:
+        """Remove the tokens beyond so many; the rate adds them again."""
+        self.tokens = min(self.tokens, tokens)
+
+    def refill(self, now: float) -> None:
+        """Fill the bucket."""
+        self.tokens, self.updated = self.burst, now
 
     def take(self, now: float, tokens: float = 1.0) -> bool:
         """Take so many tokens; False, and take none, where there are fewer."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from signald.core.actions import Action, Close, Send
+from signald.core.actions import Action, Close, ReportError, Send
+from signald.core.away_users import AwayUsers
 from signald.core.deadlines import DeadlineKind, Deadlines
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits
-from signald.core.mailbox import ByteQuota, Inbox, Outbox
+from signald.core.mailbox import ByteQuota, Inbox, Outbox, TotalQuota, message_size
 from signald.core.messages import (
     UNCOUNTED,
     Ack,
@@ -33,6 +34,7 @@ class Mailboxes:
         limits: the bounds of the outboxes and inboxes.
         deadlines: the hub's deadlines.
         users: the users of this node.
+        away: those of them that are away.
         quota: the bytes of all outboxes together.
         address_quotas: the bytes of the outboxes of each address, where a user counts under the address of its first
             welcome.
@@ -42,19 +44,18 @@ class Mailboxes:
     limits: Limits
     deadlines: Deadlines
     users: dict[UserId, User] = field(factory=dict)
-    quota: ByteQuota = field(init=False)
+    away: AwayUsers = field(factory=AwayUsers)
+    quota: TotalQuota = field(init=False)
     address_quotas: dict[AddressKey, ByteQuota] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         """Create the quota of all outboxes."""
-        self.quota = ByteQuota(self.limits.outboxes_bytes)
+        self.quota = TotalQuota(self.limits.outboxes_bytes, self.limits.address_outboxes_bytes)
 
     def reload_limits(self, limits: Limits) -> None:
         """Replace the limits, also those of existing mailboxes."""
         self.limits = limits
-        self.quota.limit = limits.outboxes_bytes
-        for quota in self.address_quotas.values():
-            quota.limit = limits.address_outboxes_bytes
+        self.quota.reload_limits(limits.outboxes_bytes, limits.address_outboxes_bytes)
         for user in self.users.values():
             user.outbox.limits = user.inbox.limits = limits
 
@@ -62,23 +63,26 @@ class Mailboxes:
         self, id: UserId, peer: PeerId | None, address: AddressKey, traits: Traits, instance: Instance | None
     ) -> User:
         """Create the user of a new identity, with its mailboxes."""
-        quota = self.address_quotas.setdefault(
-            address, ByteQuota(self.limits.address_outboxes_bytes, self.quota, address)
-        )
-        quota.outboxes += 1
+        quota = self.address_quotas.get(address)
+        if quota is None:
+            quota = self.address_quotas[address] = self.quota.create_quota(address)
         outbox = Outbox(self.limits, quota)
+        quota.outboxes[outbox] = None
         user = self.users[id] = User(id, address, traits, instance, outbox, Inbox(self.limits), peer=peer)
         return user
 
     def remove_user(self, user: User) -> None:
-        """Remove a user and discard the events in its outbox."""
+        """Remove a user, which has no connection any more, and discard the events in its outbox."""
         del self.users[user.id]
+        user.peer = None
+        self.away.discard(user.id)
         user.outbox.clear()
         quota = user.outbox.quota
-        quota.outboxes -= 1
+        del quota.outboxes[user.outbox]
         # The quota knows its address; the user's own address may be another one after a resume.
-        if not quota.outboxes and quota.address is not None:
+        if not quota.outboxes:
             del self.address_quotas[quota.address]
+            self.quota.remove_quota(quota.address)
 
     def send_event(self, user: User | None, event: Event) -> list[Action]:
         """Send an event to a user, and keep a counted one until the user acknowledges it.
@@ -101,19 +105,29 @@ class Mailboxes:
         """Send the error that rejects a request."""
         return self.send_event(user, Error(code=code, about=type(request), session=session, id=request.id))
 
+    def abandon(self, user: User, error: Exception) -> list[Action]:
+        """Close the connection of a user for whom an event could not be made; the others are told theirs.
+
+        The user resumes with its memberships alone and is told about them anew: nobody knows which of the events in its
+        outbox it was sent.
+        """
+        user.outbox.discard()
+        return [ReportError(user.peer, error)]
+
     def has_room_for(self, user: User | None, event: CountedEvent) -> bool:
         """Whether a user's outbox has room for a message from another member."""
-        return user is not None and (user.instance is None or user.outbox.has_room_for(event))
+        return user is not None and (user.instance is None or user.outbox.has_room(message_size(event)))
 
     def count_message(self, user: User, bytes: int, now: float) -> list[Action]:
         """Count a message from a user, and acknowledge when enough messages or bytes are outstanding."""
         if user.instance is None:
             return []
-        due = user.inbox.ack_due
-        if user.inbox.count_message(bytes, now):
+        inbox = user.inbox
+        due = inbox.ack_due
+        if inbox.count_message(bytes, now):
             return self.send_ack(user)
-        if due is None and user.inbox.ack_due is not None:
-            self.deadlines.add(user.inbox.ack_due, DeadlineKind.ACK, user.id)
+        if due is None and inbox.ack_due is not None:
+            self.deadlines.add(inbox.ack_due, DeadlineKind.ACK, user.id)
         return []
 
     def send_ack(self, user: User) -> list[Action]:

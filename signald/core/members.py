@@ -16,6 +16,9 @@ class Person:
         traits: the capabilities of the user's program.
         name: the display name.
         away: whether the user's connection is lost and its grace period has not expired.
+        former: the user's earlier identity, which its rejoin ticket proves; None without a ticket.
+        connected: the users with whom it has said, when it came back, that it still has its peer connections; None
+            where it has not come back since a crash of the server, so that it could not say it yet.
 
     """
 
@@ -23,6 +26,12 @@ class Person:
     traits: Traits
     name: str | None = None
     away: bool = False
+    former: UserId | None = None
+    connected: tuple[UserId, ...] | None = ()
+
+    def may_be_connected_with(self, other: Person) -> bool:
+        """Whether it has said that it still has its peer connection with this user, or can still say so."""
+        return self.connected is None or not {other.user, other.former}.isdisjoint(self.connected)
 
 
 @frozen

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from attrs import define, evolve, field
 
+from signald.core.change_set import ChangeSet
 from signald.core.decisions import (
     Change,
     ConfirmSecret,
@@ -72,6 +73,7 @@ class MemoryRegistry:
         kept_since: when each kept session stopped being open, monotonic seconds, the oldest first.
         highest_version: the highest version of any session that is over, so that a session which is opened again
             under the id of one that is over gets a higher version.
+        changes: the users and sessions that have changed since the journal last wrote them.
 
     """
 
@@ -83,6 +85,7 @@ class MemoryRegistry:
     users: dict[UserId, Identity] = field(factory=dict)
     kept_since: dict[SessionId, float] = field(factory=dict)
     highest_version: int = 0
+    changes: ChangeSet = field(factory=ChangeSet)
 
     def tick(self, now: float) -> None:
         """Forget the kept sessions that have not been open for too long and have no visitors."""
@@ -101,9 +104,10 @@ class MemoryRegistry:
                 case ResumeUser():
                     return self._resume(operation)
                 case RenewUser():
-                    return Decided(self._renew(operation.user, operation.traits))
+                    return Decided(self._renew(operation.user, operation.traits, operation.connected))
                 case ConfirmSecret():
                     self._identity(operation.user).confirm_secret(operation.rotation)
+                    self.changes.add_user(operation.user)
                     return Decided()
                 case MarkAway():
                     return Decided(self._mark_presence(operation.user, away=True))
@@ -132,6 +136,7 @@ class MemoryRegistry:
         while user in self.users:
             user = self.ids.new_user_id()
         identity = self.users[user] = Identity(instance=operation.instance, grant=operation.grant)
+        self.changes.add_user(user)
         if operation.instance is None:
             return Identified(user, None, operation.grant)
         secret = self.ids.new_secret()
@@ -150,13 +155,16 @@ class MemoryRegistry:
         whole = operation.can_replay and operation.instance == identity.instance
         identity.instance = operation.instance
         changes = (
-            self._mark_presence(operation.user, away=False) if whole else self._renew(operation.user, operation.traits)
+            self._mark_presence(operation.user, away=False)
+            if whole
+            else self._renew(operation.user, operation.traits, operation.connected)
         )
         return Resumed(secret, check is SecretCheck.NEWEST, identity.rotation, whole, changes, identity.grant)
 
     def _mark_presence(self, user: UserId, away: bool) -> tuple[Change, ...]:
         identity = self._identity(user)
         identity.away = away
+        self.changes.add_user(user)
         changes = []
         for id in sorted(identity.sessions):
             session = self.sessions[id]
@@ -165,15 +173,19 @@ class MemoryRegistry:
                 changes.append(self._store(marked))
         return tuple(changes)
 
-    def _renew(self, user: UserId, traits: Traits) -> tuple[Change, ...]:
-        """Make all negotiations of a user start over; a membership for which that is impossible ends."""
+    def _renew(self, user: UserId, traits: Traits, connected: tuple[UserId, ...]) -> tuple[Change, ...]:
+        """Make all negotiations of a user start over; a membership for which that is impossible ends.
+
+        Members who still have their peer connections with it, and are named in `connected`, do not start over.
+        """
         identity = self._identity(user)
         identity.away = False
+        self.changes.add_user(user)
         changes: list[Change] = []
         for id in sorted(identity.sessions):
             session = self.sessions[id]
             try:
-                renewed = session.with_renewed_member(user, traits).with_presence(user, away=False)
+                renewed = session.with_renewed_member(user, traits, connected).with_presence(user, away=False)
             except SignalError:
                 changes.append(self._leave(session, user, LeaveReason.GONE))
             else:
@@ -185,6 +197,7 @@ class MemoryRegistry:
         identity = self._identity(user)
         changes = tuple(self._leave(self.sessions[id], user, reason) for id in sorted(identity.sessions))
         del self.users[user]
+        self.changes.add_user(user)
         return changes
 
     def _identity(self, user: UserId) -> Identity:
@@ -198,7 +211,7 @@ class MemoryRegistry:
     def _open(self, operation: OpenSession) -> Outcome:
         identity = self._identity(operation.user)
         self._check_session_limit(identity)
-        host = Person(operation.user, operation.traits, operation.name, identity.away)
+        host = _person(operation, identity)
         if operation.session is None:
             operation.settings.check_relay(operation.traits)
             id = self.ids.new_session_id()
@@ -207,8 +220,11 @@ class MemoryRegistry:
             change: SessionChanged = self._store(Session.new(id, operation.settings, host))
         else:
             id = operation.session
-            same = None if self._is_host_key(id, operation.host_key) else self._same_person(id, operation.grant)
             known = self.sessions.get(id)
+            is_open = known is not None and known.state is SessionState.OPEN
+            # The ticket of an earlier host must not displace the host of a session that goes on.
+            may_reopen = self._is_host_key(id, operation.host_key) or (operation.reopens and not is_open)
+            same = None if may_reopen else self._same_person(id, operation.grant)
             if known is None:
                 operation.settings.check_relay(operation.traits)
                 opened = Session.new(id, operation.settings, host)
@@ -222,14 +238,16 @@ class MemoryRegistry:
     def _join(self, operation: JoinSession) -> Outcome:
         identity = self._identity(operation.user)
         session = self.sessions.get(operation.session)
-        is_awaiting_host = (
-            session is None and identity.grant is not None and identity.grant.session == operation.session
-        )
+        is_granted = identity.grant is not None and identity.grant.session == operation.session
+        may_await_host = is_granted or operation.former is not None
+        is_awaiting_host = session is None and may_await_host
+        if (session is None or session.awaits_first_host) and not may_await_host:
+            # Without a ticket or token the answer is `unknown-session`: the session does not exist, or its host is not
+            # back yet, so no password is known.
+            raise SignalError(ErrorCode.UNKNOWN_SESSION)
         if session is None:
-            if not is_awaiting_host:
-                raise SignalError(ErrorCode.UNKNOWN_SESSION)
-            session = Session.awaiting_host(operation.session, self.highest_version)
-        person = Person(operation.user, operation.traits, operation.name, identity.away)
+            session = Session.awaiting_host(operation.session, self.highest_version, keep=is_granted)
+        person = _person(operation, identity)
         arrived = session.with_arrival(person, operation.request, operation.proof, self.limits.session_knocks)
         self._check_session_limit(identity)
         change = self._store(arrived)
@@ -242,7 +260,10 @@ class MemoryRegistry:
         host = session.host
         if host is not None and host.user == user and session.next_host is None:
             return self._end(session, _HOST_REASONS[reason])
-        return self._store(session.without(user), reason, before=session)
+        left = session.without(user, returns=reason is LeaveReason.GONE)
+        if left.awaits_first_host and not left.visitors:
+            left = evolve(left, state=SESSION_TRANSITIONS[left.state, SessionEvent.FORGOTTEN])
+        return self._store(left, reason, before=session)
 
     def _carry_out_host_command(self, user: UserId, request: HostRequest) -> Change:
         session = self.sessions.get(request.session)
@@ -285,6 +306,7 @@ class MemoryRegistry:
         before: Session | None = None,
     ) -> SessionChanged:
         """Store a new version of a session, and update the identities that are in it or were in the one before."""
+        self.changes.add_session(session.id)
         for person in session.user_ids:
             self.users[person].sessions.add(session.id)
         for person in before.user_ids - session.user_ids if before is not None else ():
@@ -311,6 +333,7 @@ class MemoryRegistry:
         session = self.sessions[id]
         if session.visitors:
             self.kept_since[id] = self.now
+            self.changes.add_session(id)
         else:
             state = SESSION_TRANSITIONS[session.state, SessionEvent.FORGOTTEN]
             self._store(evolve(session, state=state))
@@ -335,3 +358,10 @@ class MemoryRegistry:
     def _check_session_limit(self, identity: Identity) -> None:
         if len(identity.sessions) >= self.limits.user_sessions:
             raise SignalError(ErrorCode.TOO_MANY_SESSIONS)
+
+
+def _person(operation: OpenSession | JoinSession, identity: Identity) -> Person:
+    """The user that opens or joins a session."""
+    return Person(
+        operation.user, operation.traits, operation.name, identity.away, operation.former, operation.connected
+    )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import assert_never
 
 from attrs import define, field
 
 from signald.core.actions import Action, LogCounts
-from signald.core.budgets import AddressBudget, guess_rate, session_rate
+from signald.core.budgets import AddressBudget, session_rate
 from signald.core.decisions import HostCommand, JoinSession, LeaveSession, OpenSession
 from signald.core.errors import ErrorCode
 from signald.core.forwarding import Forwarder
@@ -37,8 +36,10 @@ from signald.core.messages import (
     Remove,
     Request,
     Resume,
+    Role,
 )
 from signald.core.pending_decisions import PendingDecision, PendingDecisions
+from signald.core.rejoin_tickets import RejoinTicket, TicketSource
 from signald.core.replicas import SessionReplicas
 from signald.core.session_settings import Settings
 from signald.core.users import User
@@ -58,8 +59,8 @@ class UserRequests:
         forwarder: forwards messages between members.
         decisions: the pending decisions, to which operations are submitted.
         ice: knows whether every new session has to be relayed.
+        tickets: verifies rejoin tickets.
         session_guesses: the budget of each address for joining sessions that do not exist.
-        password_guesses: the budget of each address for wrong passwords.
         session_openings: the budget of each address for opening sessions, whatever users it has.
         debug_due: when the next `Debug` may write its line, monotonic seconds.
 
@@ -71,42 +72,33 @@ class UserRequests:
     forwarder: Forwarder
     decisions: PendingDecisions
     ice: IceSupply
-    session_guesses: AddressBudget = field(init=False)
-    password_guesses: AddressBudget = field(init=False)
+    tickets: TicketSource
+    session_guesses: AddressBudget
     session_openings: AddressBudget = field(init=False)
     debug_due: float = float("-inf")
 
     def __attrs_post_init__(self) -> None:
-        """Create the budgets from the limits."""
-        self.session_guesses = AddressBudget(guess_rate(self.limits))
-        self.password_guesses = AddressBudget(guess_rate(self.limits))
+        """Create the budget from the limits."""
         self.session_openings = AddressBudget(session_rate(self.limits))
 
     def reload_limits(self, limits: Limits) -> None:
         """Replace the limits; what addresses have used of their budgets stays charged."""
         self.limits = limits
-        self.session_guesses.rate_limit = self.password_guesses.rate_limit = guess_rate(limits)
         self.session_openings.rate_limit = session_rate(limits)
 
-    def prune_budgets(self, now: float) -> None:
-        """Forget addresses whose budgets are full again."""
-        for budget in (self.session_guesses, self.password_guesses, self.session_openings):
-            budget.prune(now)
-
     def reject(self, pending: PendingDecision, code: ErrorCode, now: float) -> list[Action]:
-        """Send the error with which the decision rejected a user's request, and charge wrong guesses.
+        """Send the error with which the decision rejected a user's request, and charge unknown session ids.
 
-        A guess is charged to its address also when its sender is gone by now.
+        A guess is charged to its address also when its sender is gone by now. The charge depends on the error alone,
+        also where the session exists and its guest was removed or the webhook hides it: otherwise the number of answers
+        would tell whether it exists.
         """
         request = pending.request
         if pending.user is None or pending.address is None or request is None:
             return []
-        # A removed guest gets the same error for a session that exists, which is not a guess.
-        is_unknown = isinstance(request, Join) and request.session not in self.replicas.sessions
-        if is_unknown and code is ErrorCode.UNKNOWN_SESSION:
+        # A session that the sender was a member of, as its rejoin ticket proves, is not a guess.
+        if isinstance(request, Join) and request.ticket is None and code is ErrorCode.UNKNOWN_SESSION:
             self.session_guesses.take_token(pending.address, now)
-        if code is ErrorCode.WRONG_PASSWORD:
-            self.password_guesses.take_token(pending.address, now)
         user = self.mailboxes.users.get(pending.user)
         session = getattr(request, "session", None)
         if user is None:
@@ -119,7 +111,7 @@ class UserRequests:
         for user in self.mailboxes.users.values():
             pending, queue = self.decisions.for_user(user), user.queue
             refused = [request for request in queue.waiting if _has_password(request)]
-            queue.waiting = deque(request for request in queue.waiting if not _has_password(request))
+            queue.waiting = [request for request in queue.waiting if not _has_password(request)]
             if pending is not None and pending.request is not None and _has_password(pending.request):
                 refused.insert(0, pending.request)
                 pending.request = None
@@ -162,7 +154,7 @@ class UserRequests:
     def _open(self, user: User, request: Open, now: float) -> list[Action]:
         if not 2 <= request.capacity <= self.limits.session_members:
             return self.mailboxes.reject_request(user, ErrorCode.BAD_CAPACITY, request)
-        if request.session is None and request.host_key is not None:
+        if request.session is None and not (request.host_key is None and request.ticket is None):
             return self.mailboxes.reject_request(user, ErrorCode.WRONG_HOST_KEY, request)
         if request.lobby and not user.traits.waits:
             return self.mailboxes.reject_request(user, ErrorCode.UNSUPPORTED_BY_PEER, request)
@@ -176,21 +168,51 @@ class UserRequests:
             keep=request.keep,
             relay_only=request.relay_only or self.ice.relay_only,
         )
+        ticket = self._verify_ticket(request)
         operation = OpenSession(
-            user.id, user.traits, request.name, settings, request.password, request.session, request.host_key
+            user.id,
+            user.traits,
+            request.name,
+            settings,
+            request.password,
+            request.session,
+            request.host_key,
+            address=user.address,
+            reopens=ticket is not None and ticket.role is Role.HOST,
+            former=None if ticket is None else ticket.user,
+            connected=request.connected,
         )
         return [self.decisions.submit_for_user(operation, user, request)]
 
     def _join(self, user: User, request: Join, now: float) -> list[Action]:
         if request.session in user.sessions | user.waiting_at:
             return self.mailboxes.reject_request(user, ErrorCode.ALREADY_MEMBER, request)
-        may_guess = request.password is None or self.password_guesses.has_token(user.address, now)
-        if not may_guess or not self.session_guesses.has_token(user.address, now):
+        ticket = self._verify_ticket(request)
+        if request.ticket is not None and ticket is None:
+            # The session may exist, but the answer must not depend on it.
+            has_token = self.session_guesses.take_token(user.address, now)
+            code = ErrorCode.UNKNOWN_SESSION if has_token else ErrorCode.TOO_MANY_GUESSES
+            return self.mailboxes.reject_request(user, code, request)
+        # A valid ticket is no guess, so that guests come back into their session whatever others have guessed.
+        if ticket is None and not self.session_guesses.has_token(user.address, now):
             return self.mailboxes.reject_request(user, ErrorCode.TOO_MANY_GUESSES, request)
         operation = JoinSession(
-            user.id, user.traits, request.session, request.name, request.id, password=request.password
+            user.id,
+            user.traits,
+            request.session,
+            request.name,
+            request.id,
+            password=request.password,
+            address=user.address,
+            former=None if ticket is None else ticket.user,
+            connected=request.connected,
         )
         return [self.decisions.submit_for_user(operation, user, request)]
+
+    def _verify_ticket(self, request: Open | Join) -> RejoinTicket | None:
+        if request.session is None or request.ticket is None:
+            return None
+        return self.tickets.verify(request.ticket, request.session)
 
     def _debug(self, now: float) -> list[Action]:
         """Log the number of users and sessions, at most once in `DEBUG_SECONDS`."""

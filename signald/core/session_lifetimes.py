@@ -59,7 +59,7 @@ class SessionLifetimes:
 
         A session with several members is never idle: they may talk without signaling.
 
-        Args:
+        Arguments:
             id: the session.
             due: the time of the deadline that asks for this check. A check that was rescheduled since does nothing.
             members: how many members the session has.

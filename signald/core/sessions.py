@@ -20,6 +20,9 @@ _MAX_SEATS = 2**31 // NEGOTIATIONS_AN_EPOCH
 _MAX_REMOVED = 64
 """The most removed guests that a session remembers."""
 
+_MAX_EXPECTED = 64
+"""The most members whose return a session expects."""
+
 
 class SessionState(Enum):
     """The state of a session: open, kept for its host key without members, or over."""
@@ -61,6 +64,8 @@ class Session:
         members: the members in the order in which they joined; empty in a kept session.
         visitors: the users that wait for admission, in the order in which they came.
         removed: the latest guests that a host removed; they cannot join again.
+        expected: the latest members that did not leave on purpose: who shows the rejoin ticket of one of them is let in
+            without password, lobby and lock.
         state: open, kept or over.
         seats: how many seats and epochs members have got so far (`Member.seat`, `Member.epoch`).
         version: the number of this version, from 1.
@@ -72,6 +77,7 @@ class Session:
     members: tuple[Member, ...]
     visitors: tuple[Visitor, ...] = ()
     removed: tuple[UserId, ...] = ()
+    expected: tuple[UserId, ...] = ()
     state: SessionState = SessionState.OPEN
     seats: int = 1
     version: int = 1
@@ -79,12 +85,17 @@ class Session:
     @classmethod
     def new(cls, id: SessionId, settings: Settings, host: Person) -> Session:
         """Make a new session with its host."""
-        return cls(id, settings, members=(Member(host, Role.HOST, 0, 0, keyed=True),))
+        return cls(
+            id, settings, members=(Member(host, Role.HOST, 0, 0, keyed=True),), expected=tuple(host.connected or ())
+        )
 
     @classmethod
-    def awaiting_host(cls, id: SessionId, version: int) -> Session:
-        """Make a kept session without members, at which a guest waits before the host opens it for the first time."""
-        return cls(id, Settings(keep=True), members=(), state=SessionState.KEPT, version=version)
+    def awaiting_host(cls, id: SessionId, version: int, *, keep: bool) -> Session:
+        """Make a kept session without members, at which a guest waits before the host opens it.
+
+        Without `keep`, it is over as soon as nobody waits any more.
+        """
+        return cls(id, Settings(keep=keep), members=(), state=SessionState.KEPT, version=version)
 
     @property
     def host(self) -> Member | None:
@@ -95,6 +106,11 @@ class Session:
     def wait_reason(self) -> WaitReason:
         """Why its visitors wait: for admission, or for the host."""
         return WaitReason.LOBBY if self.state is SessionState.OPEN else WaitReason.HOST
+
+    @property
+    def awaits_first_host(self) -> bool:
+        """Whether it exists only because holders of rejoin tickets wait here; their host has not come back yet."""
+        return self.state is SessionState.KEPT and not self.settings.keep
 
     @property
     def user_ids(self) -> frozenset[UserId]:
@@ -113,6 +129,10 @@ class Session:
         """The members other than this user, in the order in which they joined."""
         return tuple(member for member in self.members if member.user != user)
 
+    def expects(self, person: Person) -> bool:
+        """Whether a user has shown the rejoin ticket of a member that did not leave on purpose."""
+        return person.former is not None and person.former in self.expected
+
     def has_room_for(self, traits: Traits) -> bool:
         """Whether a user with these traits can become a member, by the settings and by the traits of all members."""
         if self.settings.relay_only and not traits.relays:
@@ -126,8 +146,8 @@ class Session:
     def with_arrival(self, person: Person, request: RequestId | None, proof: str | None, most_visitors: int) -> Session:
         """The session with a new guest, or with a new visitor where the user has to wait.
 
-        Args:
-            person: the user that joins.
+        Arguments:
+            person: the user that joins; a member whose return is expected needs no password and no admission.
             request: the id of its request.
             proof: the session's password hash where the given password was right; empty where it was wrong; None
                 where none was given.
@@ -140,18 +160,19 @@ class Session:
 
         """
         user = person.user
-        if user in self.removed:
+        if not {user, person.former}.isdisjoint(self.removed):
             raise SignalError(ErrorCode.UNKNOWN_SESSION)
         if self.member(user) is not None or self.visitor(user) is not None:
             raise SignalError(ErrorCode.ALREADY_MEMBER)
-        if self.settings.password is not None and proof != self.settings.password:
+        returns = self.expects(person)
+        if self.settings.password is not None and proof != self.settings.password and not returns:
             raise SignalError(ErrorCode.PASSWORD_NEEDED if proof is None else ErrorCode.WRONG_PASSWORD)
         self.settings.check_relay(person.traits)
-        if self.settings.locked and self.state is SessionState.OPEN:
+        if self.settings.locked and self.state is SessionState.OPEN and not returns:
             raise SignalError(ErrorCode.SESSION_LOCKED)
         if self.state is SessionState.OPEN and not self.has_room_for(person.traits):
             raise SignalError(ErrorCode.SESSION_FULL)
-        if self.state is SessionState.OPEN and not self.settings.lobby:
+        if self.state is SessionState.OPEN and (returns or not self.settings.lobby):
             return evolve(self._with_member(person, Role.GUEST), version=self.version + 1)
         if not person.traits.waits:
             raise SignalError(ErrorCode.CANNOT_WAIT)
@@ -164,9 +185,11 @@ class Session:
 
         The new host replaces the member that has opened the session with the key before. A host without the key
         becomes a guest. Without a lobby the visitors become guests while there is room; the rest is turned away.
+        Visitors whose return the new host expects become guests in any case; others that have shown a rejoin ticket and
+        no password are turned away where the session has one.
 
-        Args:
-            host: the new host.
+        Arguments:
+            host: the new host; it expects those with whom it still has its peer connections.
             settings: the new settings.
             same: for a host that has shown a token instead of the key: the members that are the same person by their
                 tokens. The host replaces them, and a member with the key becomes a guest.
@@ -188,18 +211,26 @@ class Session:
             self,
             settings=settings,
             members=rest,
+            expected=self._expected_with(*(host.connected or ())),
             state=SESSION_TRANSITIONS[self.state, SessionEvent.HOST_CAME],
             version=self.version + 1,
         )
         if not session.has_room_for(host.traits):
             raise SignalError(ErrorCode.SESSION_FULL)
         session._check_lobby()
+        if settings.password is not None and self.awaits_first_host:
+            # They could wait without the password because nobody knew it then.
+            session = session._without_strangers()
         return session._with_member(host, Role.HOST, keyed=same is None)._with_lobby_resolved()
 
     # Leaving
 
-    def without(self, user: UserId) -> Session:
+    def without(self, user: UserId, *, returns: bool = False) -> Session:
         """The session without this guest or visitor, or without a host that `next_host` succeeds.
+
+        Arguments:
+            user: the guest, visitor or host.
+            returns: whether the return of this member is expected, since it did not leave on purpose.
 
         Raises:
             SignalError: `not-a-member`.
@@ -214,7 +245,8 @@ class Session:
             for other in self.others(user)
         )
         visitors = tuple(visitor for visitor in self.visitors if visitor.user != user)
-        return evolve(self, members=members, visitors=visitors, version=self.version + 1)
+        expected = self._expected_with(user) if returns and member is not None else self.expected
+        return evolve(self, members=members, visitors=visitors, expected=expected, version=self.version + 1)
 
     @property
     def next_host(self) -> Member | None:
@@ -330,11 +362,11 @@ class Session:
         person = self._person(user)
         return self if person is None or person.away is away else self._with_person(evolve(person, away=away))
 
-    def with_renewed_member(self, user: UserId, traits: Traits) -> Session:
+    def with_renewed_member(self, user: UserId, traits: Traits, connected: tuple[UserId, ...] = ()) -> Session:
         """The session with a member that has lost its state: all its negotiations start over, with its new traits.
 
-        A visitor has no negotiations; for it only the traits are updated. The result is the same object where nothing
-        changes.
+        It still has its peer connections with the users `connected` (`views.have_connection`). A visitor has no
+        negotiations; for it only the traits are updated. The result is the same object where nothing changes.
 
         Raises:
             SignalError: `unsupported-by-peer`, another member supports a single exchange only; `relay-needed`, its
@@ -351,9 +383,17 @@ class Session:
         self.settings.check_relay(traits)
         if self.seats >= _MAX_SEATS:
             raise SignalError(ErrorCode.SESSION_FULL)
-        renewed = evolve(member, person=evolve(member.person, traits=traits), epoch=self.seats)
+        renewed = evolve(member, person=evolve(member.person, traits=traits, connected=connected), epoch=self.seats)
         members = tuple(renewed if other.user == user else other for other in self.members)
         return evolve(self, members=members, seats=self.seats + 1, version=self.version + 1)
+
+    def with_connections_unknown(self, users: frozenset[UserId]) -> Session:
+        """The session with these members not having said yet with whom they still have their peer connections."""
+        members = tuple(
+            evolve(member, person=evolve(member.person, connected=None)) if member.user in users else member
+            for member in self.members
+        )
+        return evolve(self, members=members)
 
     def _person(self, user: UserId) -> Person | None:
         found = self.member(user) or self.visitor(user)
@@ -368,14 +408,30 @@ class Session:
         member = Member(person, role, seat=self.seats, epoch=self.seats, keyed=keyed)
         return evolve(self, members=(*self.members, member), seats=self.seats + 1)
 
+    def _expected_with(self, *users: UserId) -> tuple[UserId, ...]:
+        return (*self.expected, *users)[-_MAX_EXPECTED:]
+
+    def _without_strangers(self) -> Session:
+        """The session without the visitors that have shown a rejoin ticket of which nobody expects the return."""
+        return evolve(
+            self,
+            visitors=tuple(
+                visitor for visitor in self.visitors if visitor.person.former is None or self.expects(visitor.person)
+            ),
+        )
+
     def _with_lobby_resolved(self) -> Session:
-        """Without a lobby, turn visitors into guests while there is room and turn the rest away."""
-        if self.settings.lobby:
-            return self
+        """Turn expected visitors, and without a lobby all, into guests while there is room.
+
+        The others stay in the lobby; without a lobby they are turned away.
+        """
         session = evolve(self, visitors=())
         for visitor in self.visitors:
-            if session.has_room_for(visitor.person.traits):
+            is_admitted = not self.settings.lobby or self.expects(visitor.person)
+            if is_admitted and session.has_room_for(visitor.person.traits):
                 session = session._with_member(visitor.person, Role.GUEST)
+            elif self.settings.lobby:
+                session = evolve(session, visitors=(*session.visitors, visitor))
         return session
 
     def _check_lobby(self) -> None:

@@ -6,13 +6,14 @@ fields are the keys of the state file.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+import math
+from collections import defaultdict
 
 from attrs import evolve, field, frozen
 from cattrs.preconf.orjson import OrjsonConverter, make_converter
 from cattrs.strategies import configure_tagged_union
 
-from signald.core.actions import Action
+from signald.core.actions import Action, ReportError
 from signald.core.deadlines import DeadlineKind
 from signald.core.decisions import EndIdentity
 from signald.core.grant import Grant
@@ -24,10 +25,17 @@ from signald.core.messages import Candidates, CountedEvent, Instance, LeaveReaso
 from signald.core.pending_decisions import PendingDecisions
 from signald.core.reconnect_window import reconnect_seconds
 from signald.core.registry import MemoryRegistry
+from signald.core.secrets_at_rest import seal_event, seal_request, unseal_event, unseal_request
 from signald.core.sessions import Session
 from signald.core.users import User, UserEvent
 
-FORMAT = 1
+FORMATS = (1,)
+"""The formats of the records that this version reads and writes, the newest last.
+
+A field may be added without another format if it has a default, and if a version that does not know it may ignore it.
+Anything else needs another format, beside which the one before stays, so that versions next to each other hand over in
+both directions.
+"""
 
 
 @frozen
@@ -41,8 +49,8 @@ class UserRecord:
         received: how many counted messages of the user have arrived.
         acknowledged: how many events the user has acknowledged.
         whole: whether the outbox is complete.
-        events: the events that are not acknowledged.
-        requests: the requests that have arrived and are not carried out.
+        events: the events that are not acknowledged; at rest without host keys (`secrets_at_rest`).
+        requests: the requests that have arrived and are not carried out; at rest without secrets.
         grant: as in `identities.Identity`.
 
     """
@@ -112,14 +120,23 @@ class Snapshot:
     sessions: list[SessionRecord]
 
 
-def take_snapshot(hub: Hub, registry: MemoryRegistry, now: float) -> Snapshot:
+def take_snapshot(hub: Hub, registry: MemoryRegistry, now: float, *, keep_secrets: bool = False) -> Snapshot:
     """Take a snapshot; neither the hub nor the registry changes.
 
     Outcomes of the registry that have not reached the hub have to be passed to it before. Requests whose decision has
     not started, such as a password that waits to be checked, are in the snapshot.
+
+    Arguments:
+        hub: knows the users.
+        registry: knows the identities and the sessions.
+        now: monotonic seconds.
+        keep_secrets: whether messages keep their secrets, and requests with passwords stay: for a snapshot that never
+            leaves the memory. Otherwise they are replaced (`secrets_at_rest`).
+
     """
+    host_secret = None if keep_secrets else registry.host_secret
     users = [
-        _user_record(user, user.instance, registry.users[id], hub.decisions)
+        _user_record(user, user.instance, registry.users[user.id], hub.decisions, host_secret)
         for id, user in hub.users.items()
         if user.instance is not None
     ]
@@ -134,7 +151,7 @@ def take_snapshot(hub: Hub, registry: MemoryRegistry, now: float) -> Snapshot:
         for id, session in registry.sessions.items()
     ]
     back = {user.id for user in users}
-    return Snapshot(FORMAT, users, [id for id in registry.users if id not in back], sessions)
+    return Snapshot(FORMATS[-1], users, [id for id in registry.users if id not in back], sessions)
 
 
 def aged(snapshot: Snapshot, past: float) -> Snapshot:
@@ -161,9 +178,21 @@ def restore(snapshot: Snapshot, hub: Hub, registry: MemoryRegistry, now: float) 
 
     Their grace is extended by the length of the reconnect window, since it takes so long until the last one is back.
     The other members are not told that a user was away unless it does not come back.
+
+    Raises:
+        Exception: whatever the records cause that contradict each other; hub and registry are useless then.
+
     """
     grace = hub.limits.grace_seconds + reconnect_seconds(len(snapshot.users))
     memberships: defaultdict[UserId, set[SessionId]] = defaultdict(set)
+    # Who resumes with the membership alone says with whom it is still connected, and cannot have said it yet.
+    renewed = frozenset(record.id for record in snapshot.users if not record.whole)
+    snapshot = evolve(
+        snapshot,
+        sessions=[
+            evolve(record, session=record.session.with_connections_unknown(renewed)) for record in snapshot.sessions
+        ],
+    )
     for kept in sorted(snapshot.sessions, key=lambda record: -(record.kept or 0.0)):
         _restore_session(kept, hub, registry, now)
         for user in kept.session.user_ids:
@@ -179,12 +208,16 @@ def restore(snapshot: Snapshot, hub: Hub, registry: MemoryRegistry, now: float) 
     actions: list[Action] = [hub.decisions.submit(EndIdentity(id, LeaveReason.GONE)) for id in snapshot.gone]
     for record in snapshot.users:
         actions += hub.handle_queued_requests(hub.users[record.id], now)
+    for action in actions:
+        if isinstance(action, ReportError):
+            # The caller tries a snapshot in a hub that is not used before, so that nothing of this one is restored.
+            raise action.error
     return actions
 
 
-def dump(snapshot: Snapshot) -> bytes:
-    """Encode a snapshot as JSON."""
-    return _converter.dumps(snapshot)
+def dump(snapshot: Snapshot, format: int = FORMATS[-1]) -> bytes:
+    """Encode a snapshot as JSON, in one of `FORMATS`."""
+    return CONVERTER.dumps(evolve(snapshot, format=format))
 
 
 def load(data: bytes) -> Snapshot:
@@ -195,11 +228,12 @@ def load(data: bytes) -> Snapshot:
 
     """
     try:
-        snapshot = _converter.loads(data, Snapshot)
+        snapshot = CONVERTER.loads(data, Snapshot)
     except Exception as error:  # cattrs raises groups of whatever its hooks raise
         raise ValueError("The content is not a snapshot of users and sessions.") from error
-    if snapshot.format != FORMAT:
-        raise ValueError(f"The snapshot has format {snapshot.format}; this version reads format {FORMAT}.")
+    if snapshot.format not in FORMATS:
+        known = ", ".join(map(str, FORMATS))
+        raise ValueError(f"The snapshot has format {snapshot.format}; this version reads format {known}.")
     _check(snapshot)
     return snapshot
 
@@ -221,9 +255,16 @@ def _check(snapshot: Snapshot) -> None:
             raise ValueError("The snapshot contains a session with a user that it does not contain.")
 
 
-def _user_record(user: User, instance: Instance, identity: Identity, decisions: PendingDecisions) -> UserRecord:
+def _user_record(
+    user: User, instance: Instance, identity: Identity, decisions: PendingDecisions, host_secret: bytes | None
+) -> UserRecord:
     pending = decisions.for_user(user)
     under_way = [] if pending is None or pending.request is None else [pending.request]
+    events = user.outbox.events
+    requests = [*under_way, *user.queue.waiting]
+    if host_secret is not None:
+        events = [seal_event(event, host_secret) for event in events]
+        requests = [sealed for request in requests if (sealed := seal_request(request, host_secret)) is not None]
     return UserRecord(
         id=user.id,
         address=user.address,
@@ -239,8 +280,8 @@ def _user_record(user: User, instance: Instance, identity: Identity, decisions: 
         received=user.inbox.received,
         acknowledged=user.outbox.acknowledged,
         whole=user.outbox.complete,
-        events=[event for event, _ in user.outbox.unacknowledged],
-        requests=[*under_way, *user.queue.waiting],
+        events=events,
+        requests=requests,
         grant=identity.grant,
     )
 
@@ -262,12 +303,14 @@ def _restore_user(
     user.transition(UserEvent.LOST)
     user.grace_ends = until
     hub.deadlines.add(user.grace_ends, DeadlineKind.GRACE, user.id)
+    hub.mailboxes.away.add(user.id, user.address)
     user.rotation = record.rotation
     user.confirmed = record.confirmed
     user.restarted = record.restarted
     user.inbox.received = user.inbox.acknowledged = record.received
-    user.outbox.restore(record.acknowledged, [(event, message_size(event)) for event in record.events], record.whole)
-    user.queue.waiting = deque(record.requests)
+    events = [unseal_event(event, registry.host_secret) for event in record.events]
+    user.outbox.restore(record.acknowledged, [(event, message_size(event)) for event in events], record.whole)
+    user.queue.waiting = [unseal_request(request, registry.host_secret) for request in record.requests]
     for id in sessions:
         (user.waiting_at if registry.sessions[id].member(user.id) is None else user.sessions).add(id)
 
@@ -294,13 +337,22 @@ def _require_type(value: object, kind: type) -> object:
     return value
 
 
+def _require_number(value: object, kind: type) -> float:
+    """Accept a finite JSON number. cattrs alone would also convert a text such as `nan`."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"Expected a finite number, got a value of type {type(value).__name__}.")
+    return float(value)
+
+
 def _make_converter() -> OrjsonConverter:
-    converter = make_converter(forbid_extra_keys=True, detailed_validation=False)
+    converter = make_converter(detailed_validation=False)
     for kind in (bool, int, str):
         converter.register_structure_hook(kind, _require_type)
+    converter.register_structure_hook(float, _require_number)
     configure_tagged_union(CountedEvent, converter)
     configure_tagged_union(Request, converter)
     return converter
 
 
-_converter = _make_converter()
+CONVERTER = _make_converter()
+"""Converts records to JSON and back, strictly."""

@@ -41,7 +41,7 @@ class Turn:
     def server_for(self, user: UserId, now: float) -> IceServer:
         """The servers with credentials for one user.
 
-        Args:
+        Arguments:
             user: the user.
             now: wall time, seconds since 1970 (UTC), since the TURN server compares the expiry with its own clock.
 

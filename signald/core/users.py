@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from enum import Enum
 from typing import NewType
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from signald.core.limits import AddressKey, TokenBucket
 from signald.core.mailbox import Inbox, Outbox
 from signald.core.messages import Instance, Request, SessionId, Traits, UserId
+from signald.core.sessions import Session
 
 PeerId = NewType("PeerId", int)
 """The id of one connection."""
@@ -83,12 +83,12 @@ class RequestQueue:
 
     Attributes:
         decision: the pending decision that the queue waits for; None where the next request is handled at once.
-        waiting: the queued requests, in order.
+        waiting: the queued requests, in order; a list, since an empty deque takes 760 bytes and there are few of them.
 
     """
 
     decision: DecisionId | None = None
-    waiting: deque[Request] = field(factory=deque)
+    waiting: list[Request] = field(factory=list)
 
 
 @define
@@ -103,6 +103,8 @@ class Peer:
         state: requests that arrive while it is closing are ignored.
         user: its user; None before the welcome, and after another connection has resumed the user.
         queue: its requests before the welcome.
+        routes: the cached routes of its messages (`direct_forwarding`), by session, by addressee, and by whether
+            they are application messages.
 
     """
 
@@ -113,6 +115,7 @@ class Peer:
     state: PeerState = PeerState.GREETING
     user: UserId | None = None
     queue: RequestQueue = field(factory=RequestQueue)
+    routes: dict[tuple[SessionId, UserId | None, bool], Route] = field(factory=dict)
 
     def transition(self, event: PeerEvent) -> None:
         """Change the state as `PEER_TRANSITIONS` says."""
@@ -136,6 +139,7 @@ class User:
         rotation: the number of its newest resume secret.
         confirmed: whether its client has shown that it has that secret.
         credentials_due: when its TURN credentials have to be renewed, monotonic seconds; None where it has none.
+        has_offended: whether its last connection that ended was closed for its misbehaviour.
         restarted: whether the last welcome reset the message counters and the client has not confirmed it yet.
         sessions: the sessions of which it is a member, according to the events that it was sent.
         waiting_at: the sessions at which it waits, according to the events that it was sent.
@@ -155,6 +159,7 @@ class User:
     rotation: int = 1
     confirmed: bool = True
     credentials_due: float | None = None
+    has_offended: bool = False
     restarted: bool = False
     sessions: set[SessionId] = field(factory=set)
     waiting_at: set[SessionId] = field(factory=set)
@@ -163,3 +168,22 @@ class User:
     def transition(self, event: UserEvent) -> None:
         """Change the state as `USER_TRANSITIONS` says."""
         self.state = USER_TRANSITIONS[self.state, event]
+
+
+@frozen(eq=False)
+class Route:
+    """The receivers of a sender's messages to one addressee in one version of a session.
+
+    It is valid while the session's record is the same object, since a record never changes, and while each receiver
+    has the same connection.
+
+    Attributes:
+        session: the session's record.
+        receivers: the receivers.
+        peers: their connections, in the same order.
+
+    """
+
+    session: Session
+    receivers: tuple[User, ...]
+    peers: tuple[PeerId, ...]

@@ -38,6 +38,15 @@ def negotiation_base(member: Member, other: Member) -> int:
     return NEGOTIATIONS_AN_EPOCH * (max(member.epoch, other.epoch) - 1)
 
 
+def have_connection(member: Member, other: Member) -> bool:
+    """Whether two members, who may both have lost their state at the server, still have their peer connection.
+
+    Both have to say so. One that has not come back since a crash of the server is taken to have it: otherwise the first
+    to come back would close the connection.
+    """
+    return member.person.may_be_connected_with(other.person) and other.person.may_be_connected_with(member.person)
+
+
 def member_view(member: Member, viewer: Member) -> MemberView:
     """Describe a member to `viewer`."""
     return MemberView(
@@ -50,6 +59,8 @@ def member_view(member: Member, viewer: Member) -> MemberView:
         messages=member.traits.messages,
         away=member.person.away,
         name=member.person.name,
+        former=member.person.former,
+        connected=have_connection(viewer, member),
     )
 
 
@@ -68,7 +79,7 @@ def lobby_knocks(session: Session) -> list[Knock]:
 def difference_events(known: Session, session: Session, viewer: Member, reason: LeaveReason) -> list[Event]:
     """The events that lead a member from one version of a session to a later one; it is a member in both.
 
-    Args:
+    Arguments:
         known: the earlier version.
         session: the later version.
         viewer: the member that gets the events, as in the later version.

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from signald.core.direct_forwarding import DirectMessage
 from signald.core.errors import ErrorCode
 from signald.core.messages import Event, Request, RequestId, Traits
 
@@ -53,6 +54,10 @@ class Dialect(ABC):
     def initial_requests(self) -> list[Request]:
         """The requests that an open connection makes before its client has sent a frame."""
         return []
+
+    def read_direct(self, _frame: bytes) -> DirectMessage | None:
+        """Read a message that can be forwarded the direct way; None for any other, which `decode` then reads."""
+        return None
 
     @abstractmethod
     def decode(self, frame: bytes) -> list[Request]:

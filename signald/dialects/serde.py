@@ -175,31 +175,12 @@ class Serde(Dialect):
             case Joined():
                 self._reset_negotiation(event.session, event.members)
                 return [_write("SessionJoinSuccess", event.session)]
-            case ForwardedOffer():
-                self.negotiations[event.session] = event.negotiation
-                return [_write("VideoOffer", event.sdp, event.session)]
-            case ForwardedAnswer():
-                return [_write("VideoAnswer", event.sdp, event.session)]
-            case ForwardedCandidates(source=Source(text=text)):
-                return [_write("IceCandidate", text, event.session)]
-            case ForwardedCandidates():
-                return [_write("IceCandidate", _write_candidate(c), event.session) for c in event.candidates]
-            case ForwardedIceError(source=Source(text=text)):
-                return [_write("ICEError", text, event.session)]
-            case ForwardedIceError():
-                return [_write("ICEError", event.text, event.session)]
+            case ForwardedOffer() | ForwardedAnswer() | ForwardedCandidates() | ForwardedIceError():
+                return self._encode_forwarded(event)
             case Error():
                 return _encode_error(event)
-            case Left() | Ended():
-                self.negotiations.pop(event.session, None)
-                self.bases.pop(event.session, None)
-                return []
-            case MemberJoined() | MemberRenewed():
-                self._reset_negotiation(event.session, (event.member,))
-                return []
-            case MemberLeft():
-                # Candidates for the next member belong to no negotiation yet.
-                self._reset_negotiation(event.session, ())
+            case Left() | Ended() | MemberJoined() | MemberRenewed() | MemberLeft():
+                self._follow_members(event)
                 return []
             case (
                 Done()
@@ -218,6 +199,41 @@ class Serde(Dialect):
                 | Waiting()
             ):
                 return []
+            case _ as never:
+                assert_never(never)
+
+    def _encode_forwarded(
+        self, event: ForwardedOffer | ForwardedAnswer | ForwardedCandidates | ForwardedIceError
+    ) -> list[bytes | CloseFrame]:
+        """Encode what the other member sent; the text of a client with this dialect arrives as it was."""
+        match event:
+            case ForwardedOffer():
+                self.negotiations[event.session] = event.negotiation
+                return [_write("VideoOffer", event.sdp, event.session)]
+            case ForwardedAnswer():
+                return [_write("VideoAnswer", event.sdp, event.session)]
+            case ForwardedCandidates(source=Source(text=text)):
+                return [_write("IceCandidate", text, event.session)]
+            case ForwardedCandidates():
+                return [_write("IceCandidate", _write_candidate(c), event.session) for c in event.candidates]
+            case ForwardedIceError(source=Source(text=text)):
+                return [_write("ICEError", text, event.session)]
+            case ForwardedIceError():
+                return [_write("ICEError", event.text, event.session)]
+            case _ as never:
+                assert_never(never)
+
+    def _follow_members(self, event: Left | Ended | MemberJoined | MemberRenewed | MemberLeft) -> None:
+        """Forget the negotiation with a member who is gone or new, and that of a session that this client has left."""
+        match event:
+            case Left() | Ended():
+                self.negotiations.pop(event.session, None)
+                self.bases.pop(event.session, None)
+            case MemberJoined() | MemberRenewed():
+                self._reset_negotiation(event.session, (event.member,))
+            case MemberLeft():
+                # Candidates for the next member belong to no negotiation yet.
+                self._reset_negotiation(event.session, ())
             case _ as never:
                 assert_never(never)
 

@@ -15,6 +15,7 @@ from service_identity import VerificationError
 from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 from service_identity.exceptions import CertificateError as NoNamesError
 
+from signald.config.secret_files import read_file
 from signald.doctor.findings import Finding, failure, ok, warning
 from signald.doctor.targets import is_address
 
@@ -44,11 +45,11 @@ def read_roots(path: Path) -> list[x509.Certificate]:
     """Read the certificates of additional trusted authorities from a PEM file.
 
     Raises:
-        OSError: the file cannot be read.
+        ConfigError: the file cannot be read, or is too large.
         ValueError: the file holds no certificate.
 
     """
-    return x509.load_pem_x509_certificates(path.read_bytes())
+    return x509.load_pem_x509_certificates(read_file(path))
 
 
 def trusted_store(roots: Sequence[x509.Certificate]) -> crypto.X509Store:

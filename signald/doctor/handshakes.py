@@ -11,7 +11,7 @@ from signald.doctor.responses import Response
 from signald.doctor.targets import PublicUrl
 from signald.server.reflection import REQUEST, Seen
 
-__all__ = ["FORGED", "SUBPROTOCOL", "handshake", "judge_handshake", "judge_seen"]
+__all__ = ["FORGED", "SUBPROTOCOL", "handshake", "judge_handshake", "judge_seen", "judge_traffic"]
 
 FORGED = "192.0.2.77"
 """The forged client address in the doctor's X-Forwarded-For header, as a client would send to evade rate limits.
@@ -166,6 +166,21 @@ def judge_seen(seen: Seen | None, *, behind_proxy: bool, proxy_protocol: bool) -
             f"%[src]. {RECIPES}",
         )
     return ok("proxy", f"The proxy at {seen.peer} is trusted, and tells the clients' addresses.")
+
+
+def judge_traffic(seen: Seen) -> list[Finding]:
+    """Return a finding if most of the traffic comes from one address that speaks for others and is not trusted."""
+    address = seen.unnamed_proxy
+    if not address:
+        return []
+    return [
+        failure(
+            "proxy",
+            f"More than half of the last minute's traffic comes from {address}, which sends X-Forwarded-For and is not "
+            "trusted: all clients behind it count as one, and share its limits.",
+            f'If it is your proxy, set trusted_proxies = ["{address}"] (--trusted-proxy {address}).',
+        )
+    ]
 
 
 def _not_set(peer: str) -> Finding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import crypto
 
@@ -20,7 +22,7 @@ def local_authority(config: Config) -> bytes | None:
     if not config.tls or config.certificate is not None:
         return None
     try:
-        pair = read_pair(config.data_dir / "ca.pem", config.data_dir / "ca-key.pem", 0)
+        pair = read_pair(config.data_dir / "ca.pem", config.data_dir / "ca-key.pem", 0, follow=False)
     except CertificateError:
         return None
     return pair.leaf.public_bytes(serialization.Encoding.PEM)
@@ -50,11 +52,11 @@ def check_certificate_files(config: Config, host: str | None, store: crypto.X509
 
 def _check_local(config: Config) -> list[Finding]:
     folder = config.data_dir
-    if not (folder / "cert.pem").exists():
+    if not os.path.lexists(folder / "cert.pem"):
         return [ok(TOPIC, f"A local authority will be made in {folder} when signald starts.")]
     try:
-        read_pair(folder / "ca.pem", folder / "ca-key.pem", 0)
-        read_pair(folder / "cert.pem", folder / "key.pem", 0)
+        read_pair(folder / "ca.pem", folder / "ca-key.pem", 0, follow=False)
+        read_pair(folder / "cert.pem", folder / "key.pem", 0, follow=False)
     except CertificateError as error:
         return [_unusable(error)]
     return [ok(TOPIC, f"The local authority in {folder} is sound; devices have to trust its ca.pem once.")]

@@ -13,10 +13,11 @@ from signald.config.settings import Config
 from signald.doctor.chain import judge_chain
 from signald.doctor.clock import judge_date
 from signald.doctor.findings import Finding, Mark, failure, skipped
-from signald.doctor.handshakes import handshake, judge_handshake, judge_seen
+from signald.doctor.handshakes import handshake, judge_handshake, judge_seen, judge_traffic
 from signald.doctor.http_exchange import Answer, UnreachableError, exchange
 from signald.doctor.session import hold_session, judge_idle, judge_session
 from signald.doctor.targets import PublicUrl
+from signald.net.regular_files import read_regular
 from signald.server.reflection import ANSWER, proof, read_seen
 
 __all__ = ["Visit", "check_idle", "check_public"]
@@ -108,6 +109,8 @@ def _judge_answer(visit: Visit, answer: Answer) -> list[Finding]:
     if visit.is_public and (seen is not None or answer.response.status == 101):
         behind = not config.tls or bool(config.trusted_proxies)
         findings.append(judge_seen(seen, behind_proxy=behind, proxy_protocol=config.proxy_protocol))
+    if seen is not None:
+        findings += judge_traffic(seen)
     if "date" in headers:
         findings.append(judge_date(headers["date"], visit.now, visit.url.origin))
     return findings
@@ -115,7 +118,7 @@ def _judge_answer(visit: Visit, answer: Answer) -> list[Finding]:
 
 def _host_secret(path: Path) -> bytes | None:
     try:
-        secret = path.read_bytes()
+        secret, _ = read_regular(path, SECRET_BYTES, follow=False)
     except OSError:
         return None
     return secret if len(secret) == SECRET_BYTES else None

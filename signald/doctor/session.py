@@ -18,6 +18,7 @@ from signald.doctor.findings import Finding, failure, ok
 from signald.doctor.handshakes import SUBPROTOCOL
 from signald.doctor.http_exchange import UnreachableError, client_endpoint, unreachable
 from signald.doctor.targets import PublicUrl
+from signald.net.websocket_client import set_client_options
 from signald.server.autobahn_options import Silence
 
 __all__ = ["SessionFactory", "SessionRecord", "hold_session", "judge_idle", "judge_session"]
@@ -130,14 +131,7 @@ class SessionFactory(WebSocketClientFactory):
 
     def __init__(self, url: PublicUrl, seconds: float, reactor: Any) -> None:
         super().__init__(url.socket, origin=url.origin, protocols=[SUBPROTOCOL], reactor=reactor)
-        # Autobahn's timers use the global reactor. They are switched off, because Session has its own timeouts.
-        self.setProtocolOptions(
-            maxMessagePayloadSize=MESSAGE_BYTES,
-            openHandshakeTimeout=0,
-            closeHandshakeTimeout=0,
-            serverConnectionDropTimeout=0,
-            autoPingInterval=0,
-        )
+        set_client_options(self, MESSAGE_BYTES)
         self.clock = reactor
         self.ended: Deferred[SessionRecord] = Deferred()
         self.seconds = seconds

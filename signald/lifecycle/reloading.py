@@ -1,4 +1,4 @@
-"""Hot reload: applies a changed configuration to the running daemon, on SIGHUP."""
+"""Hot reload: applies a changed configuration to the running daemon, completely or not at all, on SIGHUP."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from twisted.logger import Logger
 
 from signald.config.setting_names import KeyPath, settings
 from signald.config.settings import Config
+from signald.config.sources import Effective
 from signald.config.values import ConfigError
 
-__all__ = ["Apply", "ConfigReloader"]
+__all__ = ["ConfigReloader", "Prepare"]
 
 _log = Logger()
 
-Apply = Callable[[Config], None]
-"""A function that applies one part of a configuration; it raises ConfigError before it changes anything."""
+Prepare = Callable[[Config], Callable[[], None]]
+"""A function that checks one part of a configuration and reads the files that it names, and changes nothing.
+
+It raises ConfigError if something cannot be used, and returns the function that puts the part in force.
+"""
 
 
 @define
@@ -27,42 +31,68 @@ class ConfigReloader:
     Attributes:
         config: the configuration in use.
         load: the function that reads the configuration again; it raises ConfigError.
-        parts: the functions that apply the settings, by the name of a section or of a setting outside all sections.
-            Every reload calls all functions, because the files that the settings name may have changed.
+        parts: the functions that prepare the parts, by the name of a section or of a setting outside all sections.
+            Every reload calls all functions, because the files that the settings name may have changed. They are called
+            in this order, so that one that creates files comes last.
 
     """
 
     config: Config
-    load: Callable[[], Config]
-    parts: Mapping[str, Apply]
+    load: Callable[[], Effective]
+    parts: Mapping[str, Prepare]
 
     def reload(self) -> None:
-        """Read the configuration, apply all settings that do not need a restart, and log the result.
+        """Read the configuration, apply all settings that do not need a restart, and log their names.
 
-        A configuration that cannot be read changes nothing. Nothing is changed either if the new settings are
-        consistent only together with settings that need a restart. A part that refuses its new settings keeps its old
-        settings.
+        If anything cannot be used, nothing changes: the configuration cannot be read, the new settings are consistent
+        only together with settings that need a restart, a setting that restricts access is missing, or a part refuses
+        its settings.
         """
         try:
             wanted = self.load()
-            changed = [path for path in settings() if _value(wanted, path) != _value(self.config, path)]
+            _refuse_lost_restrictions(self.config, wanted)
+            changed = [path for path in settings() if _value(wanted.config, path) != _value(self.config, path)]
             fixed = [path for path in changed if not settings()[path].reload]
-            target = _with(self.config, [path for path in changed if path not in fixed], wanted)
+            done = [path for path in changed if path not in fixed]
+            target = _with(self.config, done, wanted.config)
+            commits = [prepare(target) for prepare in self.parts.values()]
         except ConfigError as error:
             for line in str(error).splitlines():
                 _log.warn("the configuration was kept: {problem}", event="reload-refused", problem=line)
             return
-        for name, apply in self.parts.items():
+        for commit in commits:
             try:
-                apply(target)
-            except ConfigError as error:
-                _log.warn("{part} was kept: {problem}", event="reload-refused", part=name, problem=str(error))
-                target = evolve(target, **{name: getattr(self.config, name)})
-        done = [path for path in changed if _value(target, path) != _value(self.config, path)]
+                commit()
+            except Exception:  # noqa: BLE001 # the other parts have to fit the new configuration
+                _log.failure("a part of the new configuration is not in force", event="reload-failed")
         self.config = target
         if fixed:
             _log.warn("a restart is needed for: {settings}", event="reload-needs-restart", settings=_keys(fixed))
         _log.info("the configuration was read; new: {settings}", event="reloaded", settings=_keys(done) or "nothing")
+
+
+def _refuse_lost_restrictions(config: Config, wanted: Effective) -> None:
+    """Refuse a configuration that loosens a restriction because a setting is missing.
+
+    A file that was cut off is valid TOML as well, and a server that needed a token would suddenly need none.
+
+    Raises:
+        ConfigError: the setting of a restriction that is in force is missing.
+
+    """
+    lost = [
+        path
+        for path, setting in settings().items()
+        if setting.restricts and path not in wanted.where and _value(wanted.config, path) != _value(config, path)
+    ]
+    if lost:
+        raise ConfigError(
+            "\n".join(
+                f"{settings()[path].key}: expected a value, as before, and found none, which permits more and may be"
+                " a file that was cut off; set it, or restart to use the default."
+                for path in lost
+            )
+        )
 
 
 def _value(config: Config, path: KeyPath) -> object:

@@ -6,7 +6,9 @@ not harm the daemon: no function of this module raises an exception or blocks fo
 
 from __future__ import annotations
 
+import os
 import socket
+from array import array
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -64,12 +66,47 @@ class Notifier:
         """Report in one line what the daemon is doing."""
         self._send(f"STATUS={' '.join(text.split())[:STATUS_LETTERS]}", timeout=0.0)
 
-    def _send(self, *lines: str, timeout: float = SEND_TIMEOUT_SECONDS) -> None:
+    def main_process(self, process: int) -> None:
+        """Report that another process is the main process of the service from now on (`MAINPID=`).
+
+        With `NotifyAccess=main`, the service manager believes no later notification of this process, and none of the
+        other one that it reads before this.
+        """
+        self._send(f"MAINPID={process}")
+
+    def barrier(self) -> int | None:
+        """Send a descriptor that the service manager closes once it has processed all earlier notifications.
+
+        This is sd_notify_barrier(3), without the wait: the result is the non-blocking descriptor of a pipe, which ends
+        at that time, and which the caller closes. It is None if there is nothing to wait for.
+        """
         if self.address is None:
-            return
+            return None
+        try:
+            reader, writer = os.pipe()
+        except OSError:
+            return None
+        os.set_blocking(reader, False)
+        try:
+            is_sent = self._send("BARRIER=1", descriptor=writer)
+        finally:
+            os.close(writer)
+        if is_sent:
+            return reader
+        os.close(reader)
+        return None
+
+    def _send(self, *lines: str, timeout: float = SEND_TIMEOUT_SECONDS, descriptor: int | None = None) -> bool:
+        """Send lines, and a copy of a descriptor if there is one; return whether they were sent."""
+        if self.address is None:
+            return False
+        # `socket.send_fds` ignores its argument `address`.
+        rights = [] if descriptor is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [descriptor]))]
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
             sender.settimeout(timeout)
-            sender.sendto("\n".join(lines).encode(), self.address)
+            sender.sendmsg(["\n".join(lines).encode()], rights, 0, self.address)
+            return True
+        return False
 
 
 def watchdog_seconds(environment: Mapping[str, str], process: int) -> float | None:

@@ -18,6 +18,7 @@ from attrs import frozen
 from signald.core.snapshot import Snapshot, dump, load
 from signald.net.file_modes import OWNER_ALONE
 from signald.net.keyfiles import locked, write_files
+from signald.net.regular_files import read_regular
 
 __all__ = ["FILE_NAME", "DamagedStateError", "State", "StateFile"]
 
@@ -25,6 +26,10 @@ FILE_NAME = "state.json"
 
 _TAKEN = "state.taken"
 _DAMAGED = "state.damaged"
+
+_MOST_BYTES = 1 << 32
+"""The maximum size of a state file that is read. JSON's escapes make six bytes of one, and `outboxes-bytes` is 128 MiB
+by default, so that a state file stays far below it."""
 
 _KIND = "signald-state-1"
 """The format of the file, which its first line names."""
@@ -71,10 +76,10 @@ class StateFile:
             write_files({self.directory / FILE_NAME: head + b"\n" + body})
 
     def take(self, now: float) -> State | None:
-        """Rename and read the state file of the previous process; None if there is no file.
+        """Read and rename the state file of the previous process; None if there is no file.
 
-        The file is renamed before it is read, so that no process reads it twice: if its content crashes this process,
-        the next process starts without it. The caller then calls `forget` if the state was restored, or else
+        The file is renamed before its content is parsed, so that no process uses it twice: if its content crashes this
+        process, the next process starts without it. The caller then calls `forget` if the state was restored, or else
         `set_aside`.
 
         Raises:
@@ -82,13 +87,14 @@ class StateFile:
             DamagedStateError: the content is invalid; the file has been set aside.
 
         """
-        path, taken = self.directory / FILE_NAME, self.directory / _TAKEN
-        if not path.exists():
+        path = self.directory / FILE_NAME
+        if not os.path.lexists(path):
             return None
         with locked(self.directory):
-            path.replace(taken)
+            content, mode = read_regular(path, _MOST_BYTES, follow=False)
+            path.replace(self.directory / _TAKEN)
         try:
-            return _read(taken, now)
+            return _parse(content, mode, now)
         except ValueError as error:
             raise DamagedStateError(f"{error} It is kept as {self.set_aside()}.") from None
 
@@ -111,16 +117,15 @@ class StateFile:
         return (self.directory / _TAKEN).replace(self.directory / _DAMAGED)
 
 
-def _read(path: Path, now: float) -> State:
-    """Read and verify a state file.
+def _parse(content: bytes, mode: int, now: float) -> State:
+    """Verify and decode the content of a state file.
 
     Raises:
-        OSError: the file cannot be read.
-        ValueError: others could read the file, or its format or its checksum is wrong.
+        ValueError: others could read the file, it is too large, or its format or its checksum is wrong.
 
     """
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-        mode, content = os.fstat(file.fileno()).st_mode, file.read()
+    if len(content) > _MOST_BYTES:
+        raise ValueError("It is too large.")
     if mode & OWNER_ALONE:
         raise ValueError(f"It was open to others (mode {stat.S_IMODE(mode):04o}).")
     head, _, body = content.partition(b"\n")

@@ -72,10 +72,10 @@ class Histogram:
         """Set all counts to zero."""
         self.counts = [0] * (len(self.bounds) + 1)
 
-    def observe(self, seconds: float) -> None:
-        """Add a duration."""
-        self.counts[bisect_left(self.bounds, seconds)] += 1
-        self.total += seconds
+    def observe(self, seconds: float, times: int = 1) -> None:
+        """Add a duration, or the same one several times."""
+        self.counts[bisect_left(self.bounds, seconds)] += times
+        self.total += seconds * times
 
 
 def message_label(class_: type) -> str:
@@ -114,6 +114,8 @@ class Metrics:
         websocket_handshake: time from the first byte of the request, or the accept before it, to the open WebSocket.
         lag: time by which heartbeats of the reactor were late.
         stalls: how often a heartbeat was late by more than `signald.monitoring.stalls.LATE_SECONDS`.
+        journal_bytes: the size of the journal.
+        journal_degraded: whether the journal cannot be written.
 
     """
 
@@ -133,6 +135,8 @@ class Metrics:
     websocket_handshake: Histogram = field(factory=lambda: Histogram(_HANDSHAKE_BOUNDS))
     lag: Histogram = field(factory=lambda: Histogram(_LAG_BOUNDS))
     stalls: int = 0
+    journal_bytes: int = 0
+    journal_degraded: bool = False
 
     def count_error(self, code: ErrorCode) -> None:
         """Count an error that was sent to a client over WebSocket or HTTP, and the limit behind it."""

@@ -18,11 +18,13 @@ class Readiness:
         draining: whether the server is stopping, which is final.
         problems: a sentence for the operator, by the kebab-case name of the problem. Everybody who may read metrics
             sees both, so they contain nothing that a client sent.
+        warnings: the same for what is degraded, while new clients are still served.
 
     """
 
     draining: bool = False
     problems: dict[str, str] = field(factory=dict)
+    warnings: dict[str, str] = field(factory=dict)
 
     @property
     def ready(self) -> bool:
@@ -46,3 +48,11 @@ class Readiness:
     def clear_problem(self, name: str) -> None:
         """Remove a problem, if it is there."""
         self.problems.pop(name, None)
+
+    def set_warning(self, name: str, sentence: str) -> None:
+        """Add a warning, or replace its sentence."""
+        self.warnings[name] = sentence
+
+    def clear_warning(self, name: str) -> None:
+        """Remove a warning, if it is there."""
+        self.warnings.pop(name, None)

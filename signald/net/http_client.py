@@ -123,7 +123,7 @@ def _without_encoding(response: IResponse) -> IResponse:
 
 
 class _BoundedConnection(ProtocolWrapper):
-    """Aborts a connection that has received too many bytes since its last request was written."""
+    """A connection that is aborted if it has received too many bytes since its last request was written."""
 
     _left = 0
 
@@ -143,6 +143,10 @@ class _BoundedConnection(ProtocolWrapper):
         super().dataReceived(within)
         if self._left < 0:
             self.abortConnection()
+
+    def loseConnection(self) -> None:
+        """Abort the connection: an orderly end of TLS waits for the server's, which may never come (RFC 8446 §6.1)."""
+        self.abortConnection()
 
 
 class _BoundedConnections(WrappingFactory[_BoundedConnection]):

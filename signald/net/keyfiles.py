@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from signald.net.regular_files import read_keys
+from signald.net.regular_files import create_new, open_regular, read_keys
 
 __all__ = [
     "CertificateError",
@@ -64,28 +64,29 @@ class Pair:
         return self.chain[0]
 
 
-def read_pair(certificate: Path, key: Path, forbidden: int) -> Pair:
+def read_pair(certificate: Path, key: Path, forbidden: int, *, follow: bool = True) -> Pair:
     """Read a certificate with its chain and its private key.
 
     Arguments:
         certificate: a file of PEM certificates, the leaf first.
         key: a file with one PEM private key, not encrypted.
         forbidden: the permission bits that the key file must not have.
+        follow: whether symbolic links are followed, as for `open_regular`.
 
     Raises:
-        CertificateError: a file is missing, unreadable, damaged or open to others.
+        CertificateError: a file is missing, unreadable, no regular file, damaged or open to others.
         KeyMismatchError: certificate and key do not belong together.
 
     """
-    pair = Pair(_read_certificates(certificate), read_private_key(key, forbidden))
+    pair = Pair(_read_certificates(certificate, follow=follow), read_private_key(key, forbidden, follow=follow))
     if pair.leaf.public_key() != pair.key.public_key():
         raise KeyMismatchError(f"The key in {key} is not the key of the certificate in {certificate}.")
     return pair
 
 
-def _read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+def _read_certificates(path: Path, *, follow: bool) -> tuple[x509.Certificate, ...]:
     """Read every certificate of a PEM file."""
-    content, _ = read_keys(path, CertificateError)
+    content, _ = read_keys(path, CertificateError, follow=follow)
     try:
         chain = tuple(x509.load_pem_x509_certificates(content))
         for certificate in chain:
@@ -96,18 +97,19 @@ def _read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     return chain
 
 
-def read_private_key(path: Path, forbidden: int) -> Key:
+def read_private_key(path: Path, forbidden: int, *, follow: bool = True) -> Key:
     """Read a private key, and reject a file that others may read.
 
     Arguments:
         path: a file with one PEM private key, not encrypted.
         forbidden: the permission bits that the file must not have.
+        follow: whether a symbolic link is followed, as for `open_regular`.
 
     Raises:
         CertificateError: the file is missing, unreadable, damaged or open to others, or the key is of an unknown type.
 
     """
-    content, mode = read_keys(path, CertificateError)
+    content, mode = read_keys(path, CertificateError, follow=follow)
     if mode & forbidden:
         raise CertificateError(
             f"The key {path} is open to others (mode {stat.S_IMODE(mode):04o}); set its mode to 0600."
@@ -164,12 +166,10 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
 
 def _write_new(path: Path, content: bytes) -> None:
     """Create a file, and flush it to the disk."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "wb") as file:
+    with open(create_new(path), "wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(descriptor)
+        os.fsync(file.fileno())
 
 
 def _sync_directory(directory: Path) -> None:
@@ -188,12 +188,13 @@ def locked(directory: Path) -> Iterator[None]:
     Two processes share a directory whenever one takes over from the other.
 
     Raises:
+        NotRegularFileError: the lock is not a regular file.
         OSError: the directory cannot be created or written.
 
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The lock is a file, since not every network file system can lock a directory.
-    descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = open_regular(directory / ".lock", os.O_RDWR | os.O_CREAT, follow=False)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address, ip_address
 
 import idna
@@ -19,6 +20,9 @@ _HOST = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]{1,255})|\[(?P<six>[0-9A-Fa-f:.]{
 
 The underscore is not allowed in host names (RFC 1123 §2.1), yet container networks assign such names.
 """
+
+_RECENT = 64
+"""Header values that are remembered with what they mean: a server has few names, and each upgrade is asked twice."""
 
 _ORIGIN = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,63})://(?P<host>[^/?#@\s]+)")
 
@@ -77,6 +81,7 @@ def read_host(values: Sequence[str]) -> Host | None:
     return _read_authority(values[0].strip(" \t")) if len(values) == 1 else None
 
 
+@lru_cache(_RECENT)
 def read_origin(value: str) -> Origin | None:
     """Parse an Origin header (RFC 6454 §7); None for `null`, a list, and an invalid value."""
     matched = _ORIGIN.fullmatch(value)
@@ -151,6 +156,7 @@ class OriginRule:
         return self.any_port or origin.port == (_DEFAULT_PORTS[origin.scheme] if host.port is None else host.port)
 
 
+@lru_cache(_RECENT)
 def _read_authority(text: str) -> Host | None:
     """Parse `host[:port]` (RFC 3986 §3.2) without user information."""
     matched = _HOST.fullmatch(text)

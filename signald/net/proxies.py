@@ -16,6 +16,8 @@ _HOP = re.compile(r"\[(?P<six>[^\]]+)\](?::\d+)?|(?P<four>[\d.]+):\d+|(?P<plain>
 
 def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
     """Tell whether an address belongs to a trusted proxy, whose forwarding headers are believed."""
+    if not trusted:
+        return False
     ip = _ip(address)
     return ip is not None and any(ip in network for network in trusted)
 

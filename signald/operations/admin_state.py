@@ -36,49 +36,60 @@ class AdminState:
 
     def at(self, now: float) -> dict[str, object]:
         """Return the state at the monotonic time `now`, as an object for JSON."""
-        sources = self.sources
-        metrics, hub, certificate = sources.metrics, sources.hub, sources.certificate
-        away = sum(user.state is UserState.AWAY for user in hub.users.values())
-        opened, closed = sum(metrics.opened.values()), sum(metrics.closed.values())
-        kept = sum(session.state is SessionState.KEPT for session in hub.sessions.values())
+        sources, hub = self.sources, self.sources.hub
+        metrics, readiness, certificate = sources.metrics, sources.readiness, sources.certificate
         shown = nlargest(MOST_SESSIONS, hub.sessions.values(), key=lambda session: self._active(session))
         return {
             "version": __version__,
             "uptime": round(now - self.started),
-            "ready": sources.readiness.ready,
-            "draining": sources.readiness.draining,
-            "reasons": [{"name": name, "detail": detail} for name, detail in sources.readiness.reasons.items()],
+            "ready": readiness.ready,
+            "draining": readiness.draining,
+            "reasons": [
+                {"name": name, "detail": detail} for name, detail in {**readiness.reasons, **readiness.warnings}.items()
+            ],
             "certificateDays": None if certificate is None else round(certificate.days_left(sources.wall_time()), 1),
-            "counts": {
-                "websockets": opened - closed,
-                "http": sources.http_connections(),
-                "present": len(hub.users) - away,
-                "away": away,
-                "open": len(hub.sessions) - kept,
-                "kept": kept,
-                "members": sum(len(session.members) for session in hub.sessions.values()),
-                "waiting": sum(len(session.visitors) for session in hub.sessions.values()),
-                "outboxBytes": hub.mailboxes.quota.used,
-                "decisions": len(hub.decisions.by_id),
-            },
-            "totals": {
-                "received": sum(metrics.received.values()) + sum(metrics.malformed.values()),
-                "sent": sum(metrics.sent.values()),
-                "bytesIn": metrics.bytes_in,
-                "bytesOut": metrics.bytes_out,
-                "errors": sum(metrics.errors.values()),
-                "opened": opened,
-                "forwarded": sum(metrics.forward.counts),
-                "forwardSeconds": metrics.forward.total,
-                "lags": sum(metrics.lag.counts),
-                "lagSeconds": metrics.lag.total,
-                "stalls": metrics.stalls,
-                "logDropped": sources.log_lines()[1],
-            },
-            "limits": {name: count for name, count in metrics.limits.items() if count},
+            "counts": self._counts(),
+            "totals": self._totals(),
+            "limits": {name: count for name, count in (metrics.limits | hub.evictions).items() if count},
             "errors": {code.value: count for code, count in metrics.errors.items() if count},
             "sessions": list(self._sessions(shown, now)),
             "moreSessions": len(hub.sessions) - len(shown),
+        }
+
+    def _counts(self) -> dict[str, int]:
+        """Return what there is at this time."""
+        hub, metrics = self.sources.hub, self.sources.metrics
+        away = sum(user.state is UserState.AWAY for user in hub.users.values())
+        kept = sum(session.state is SessionState.KEPT for session in hub.sessions.values())
+        return {
+            "websockets": sum(metrics.opened.values()) - sum(metrics.closed.values()),
+            "http": self.sources.http_connections(),
+            "present": len(hub.users) - away,
+            "away": away,
+            "open": len(hub.sessions) - kept,
+            "kept": kept,
+            "members": sum(len(session.members) for session in hub.sessions.values()),
+            "waiting": sum(len(session.visitors) for session in hub.sessions.values()),
+            "outboxBytes": hub.mailboxes.quota.used,
+            "decisions": len(hub.decisions.by_id),
+        }
+
+    def _totals(self) -> dict[str, float]:
+        """Return what has been counted since the start of the process; times are in seconds."""
+        metrics = self.sources.metrics
+        return {
+            "received": sum(metrics.received.values()) + sum(metrics.malformed.values()),
+            "sent": sum(metrics.sent.values()),
+            "bytesIn": metrics.bytes_in,
+            "bytesOut": metrics.bytes_out,
+            "errors": sum(metrics.errors.values()),
+            "opened": sum(metrics.opened.values()),
+            "forwarded": sum(metrics.forward.counts),
+            "forwardSeconds": metrics.forward.total,
+            "lags": sum(metrics.lag.counts),
+            "lagSeconds": metrics.lag.total,
+            "stalls": metrics.stalls,
+            "logDropped": self.sources.log_lines()[1],
         }
 
     def _active(self, session: Session) -> float:

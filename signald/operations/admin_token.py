@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from http import HTTPStatus
 
@@ -35,43 +35,61 @@ class Check(Enum):
 class AdminToken:
     """Authenticates requests for the admin page.
 
-    The hash of the token is compared in constant time. The number of wrong tokens of each client address is limited, by
-    default to ten in half an hour; after that, requests of this address are refused even with the right token.
+    The hash of the token is compared in constant time. The number of wrong tokens of each client address is limited as
+    that of other guesses (`failed_guesses`); after that, its further wrong tokens are refused without a log line. The
+    right token is accepted all the same: otherwise whoever reaches the listener through the same address, such as that
+    of a proxy, could lock the operator out. The length of the token protects it from being guessed, not this limit.
+
+    Attributes:
+        limits: the limits, of which the rate limit of guesses is used.
 
     """
 
+    limits: Limits = field(factory=Limits)
     _digest: bytes | None = field(init=False, default=None)
-    _wrong: AddressBudget = field(init=False, factory=lambda: AddressBudget(guess_rate(Limits())))
+    _wrong: AddressBudget = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Create the budget from the limits."""
+        self._wrong = AddressBudget(guess_rate(self.limits))
 
     @property
     def is_set(self) -> bool:
         """Whether a token is configured; without a token there is no admin page."""
         return self._digest is not None
 
-    def configure(self, settings: Operations) -> None:
-        """Read the token from the file that the settings name; if they name none, remove the token.
+    def prepare(self, settings: Operations) -> Callable[[], None]:
+        """Read the token from the file that the settings name, and return the function that puts the token in force.
+
+        If the settings name no file, that function removes the token.
 
         Raises:
-            ConfigError: the file cannot be read, is open to others, or its token is too short; the old token stays.
+            ConfigError: the file cannot be read, is open to others, or its token is too short.
 
         """
-        if settings.admin_token_file is None:
-            self._digest = None
-            return
-        token = read_secret(settings.admin_token_file)
-        if len(token) < LEAST_TOKEN:
-            raise ConfigError(f"The token in {settings.admin_token_file} is shorter than {LEAST_TOKEN} bytes.")
-        self._digest = hashlib.sha256(token).digest()
+        digest: bytes | None = None
+        if settings.admin_token_file is not None:
+            token = read_secret(settings.admin_token_file)
+            if len(token) < LEAST_TOKEN:
+                raise ConfigError(f"The token in {settings.admin_token_file} is shorter than {LEAST_TOKEN} bytes.")
+            digest = hashlib.sha256(token).digest()
+
+        def apply() -> None:
+            self._digest = digest
+
+        return apply
+
+    def reload_limits(self, limits: Limits) -> None:
+        """Replace the limits; wrong tokens that were counted stay counted."""
+        self.limits = limits
+        self._wrong.rate_limit = guess_rate(limits)
 
     def refusal(self, authorization: Sequence[bytes], address: str, now: float) -> Check | None:
         """Return why a request with these Authorization headers (RFC 6750 §2.1) is refused; None if it is allowed."""
-        key = address_key(address)
-        if not self._wrong.has_token(key, now):
-            return Check.TOO_MANY
         scheme, _, token = (authorization[0] if len(authorization) == 1 else b"").partition(b" ")
         given = hashlib.sha256(token.strip(b" ")).digest()
         if hmac.compare_digest(given, self._digest or b"") and scheme.lower() == b"bearer":
             return None
-        if token:
-            self._wrong.take_token(key, now)
+        if token and not self._wrong.take_token(address_key(address), now):
+            return Check.TOO_MANY
         return Check.WRONG

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry
@@ -112,7 +112,7 @@ class _Health(Endpoint):
 
     def answer(self, request: SignalingRequest) -> bytes | int:
         """Send 200."""
-        return _well(request)
+        return _well(request, {})
 
 
 class _Ready(Endpoint):
@@ -123,9 +123,9 @@ class _Ready(Endpoint):
         self._readiness = readiness
 
     def answer(self, request: SignalingRequest) -> bytes | int:
-        """Send 200, or 503 with problem details that list the reasons (RFC 9457 §3.2)."""
+        """Send 200 with the warnings, or 503 with problem details that list the reasons (RFC 9457 §3.2)."""
         if self._readiness.ready:
-            return _well(request)
+            return _well(request, self._readiness.warnings)
         reasons = self._readiness.reasons
         code = DRAINING if self._readiness.draining else "degraded"
         problems = [{"name": name, "detail": sentence} for name, sentence in reasons.items()]
@@ -174,6 +174,8 @@ def make_operations_site(
     )
 
 
-def _well(request: SignalingRequest) -> bytes | int:
+def _well(request: SignalingRequest, warnings: Mapping[str, str]) -> bytes | int:
+    """Send 200 with a line `ok`, and a line for each warning."""
     request.setHeader("Content-Type", "text/plain; charset=utf-8")
-    return request.send(b"ok\n")
+    lines = ["ok", *(f"{name}: {sentence}" for name, sentence in sorted(warnings.items()))]
+    return request.send("".join(f"{line}\n" for line in lines).encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
+from typing import Any, cast
 
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
@@ -21,6 +22,7 @@ from signald.operations.admin_token import AdminToken
 from signald.operations.endpoints import make_operations_site
 from signald.operations.prometheus import Sources, make_registry
 from signald.server.listening import accept_connections, bind
+from signald.server.socket_activation import OPERATIONS
 
 __all__ = ["OperationsService"]
 
@@ -50,6 +52,8 @@ class OperationsService(MultiService):
         reactor: IReactorTime,
         drain: Callable[[], None],
         handed_over: socket.socket | None = None,
+        *,
+        can_bind: bool = True,
     ) -> None:
         """Bind the operator's listener, if the configuration has one.
 
@@ -60,6 +64,7 @@ class OperationsService(MultiService):
             reactor: the reactor that runs the service.
             drain: the function that starts to stop the daemon.
             handed_over: the listening socket for the operator, if the service manager has opened one.
+            can_bind: whether a socket may be bound if none is handed over.
 
         Raises:
             ConfigError: the address, the port or the token of the admin page cannot be used.
@@ -71,8 +76,8 @@ class OperationsService(MultiService):
         self._reactor = reactor
         self._socket: socket.socket | None = None
         self._listening: IListeningPort | None = None
-        self._token = AdminToken()
-        self._token.configure(config.operations)
+        self._token = AdminToken(config.limits)
+        self._token.prepare(config.operations)()
         admin = make_admin(
             self._token,
             AdminState(sources, reactor.seconds()),
@@ -84,7 +89,7 @@ class OperationsService(MultiService):
         is_local = False
         if handed_over is not None:
             self._socket = handed_over
-        elif config.operations.port is not None:
+        elif config.operations.port is not None and can_bind:
             self._socket = bind(config.operations.interface, config.operations.port)
         if self._socket is not None:
             address, self.port = self._socket.getsockname()[:2]
@@ -99,14 +104,20 @@ class OperationsService(MultiService):
         stalls = StallService(sources.metrics, config.operations.stall_seconds, reactor, reactor.seconds)
         stalls.setServiceParent(self)
 
-    def configure(self, config: Config) -> None:
-        """Apply the settings that can be changed while the daemon runs.
+    def prepare(self, config: Config) -> Callable[[], None]:
+        """Check the settings that can be changed while the daemon runs, and return the function that applies them.
 
         Raises:
-            ConfigError: the admin page's token cannot be used; nothing is changed.
+            ConfigError: the admin page's token cannot be used.
 
         """
-        self._token.configure(config.operations)
+        apply_token = self._token.prepare(config.operations)
+
+        def apply() -> None:
+            apply_token()
+            self._token.reload_limits(config.limits)
+
+        return apply
 
     def configure_log(self, config: Config) -> None:
         """Apply the settings of the log."""
@@ -134,6 +145,20 @@ class OperationsService(MultiService):
             self._listening = accept_connections(self._reactor, self._socket, self._site, lambda: None)
             self._socket = None
             _log.info("operations: http on port {port}", event="operations-listening", port=self.port)
+
+    def descriptors(self) -> list[tuple[str, int]]:
+        """Return the purpose and the descriptor of the listening socket; an empty list without one."""
+        return [] if self._listening is None else [(OPERATIONS, cast(Any, self._listening).fileno())]
+
+    def pause(self) -> None:
+        """Accept no connection until `resume`; new ones wait in the queue of the socket."""
+        if self._listening is not None:
+            cast(Any, self._listening).stopReading()
+
+    def resume(self) -> None:
+        """Accept connections again."""
+        if self._listening is not None:
+            cast(Any, self._listening).startReading()
 
     def stopService(self) -> Deferred[list[tuple[bool, object]]]:
         """Stop listening; the daemon stops this service last, so that the readiness probe reports the drain."""

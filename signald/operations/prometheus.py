@@ -125,7 +125,12 @@ _DECLINED = Declared(
 )
 _SENT = Declared("signald_sent_messages", Kind.COUNTER, "Messages to clients.", ("type",))
 _ERRORS = Declared("signald_errors", Kind.COUNTER, "Errors that were told, over WebSocket and HTTP.", ("code",))
-_LIMITS = Declared("signald_limits_hit", Kind.COUNTER, "Refusals because of a limit.", ("limit",))
+_LIMITS = Declared(
+    "signald_limits_hit",
+    Kind.COUNTER,
+    "Refusals because of a limit, and what was given up to make room for others.",
+    ("limit",),
+)
 _FORWARD = Declared(
     "signald_forward_seconds",
     Kind.HISTOGRAM,
@@ -133,6 +138,12 @@ _FORWARD = Declared(
 )
 _LAG = Declared("signald_reactor_lag_seconds", Kind.HISTOGRAM, "By how much the reactor was late, ten times a second.")
 _STALLS = Declared("signald_reactor_stalls", Kind.COUNTER, "How often the reactor was late by more than 0.1 s.")
+_JOURNAL = Declared("signald_journal_bytes", Kind.GAUGE, "The size of the journal of users and sessions.")
+_JOURNAL_DEGRADED = Declared(
+    "signald_journal_degraded",
+    Kind.GAUGE,
+    "Whether the journal cannot be written, so that a crash would end all sessions: 1 or 0.",
+)
 _LOG_LINES = Declared("signald_log_lines", Kind.COUNTER, "Lines that the log wrote.")
 _LOG_DROPPED = Declared("signald_log_lines_dropped", Kind.COUNTER, "Lines that the log could not write.")
 
@@ -223,7 +234,7 @@ class _Collector(Collector):
         yield _DECISIONS.with_value(len(hub.decisions.by_id))
 
     def _messages(self) -> Iterator[Family]:
-        metrics = self._sources.metrics
+        metrics, evictions = self._sources.metrics, self._sources.hub.evictions
         received: _Values = {(message_label(type_), "valid"): count for type_, count in metrics.received.items()}
         received |= {(message_label(type_), "malformed"): count for type_, count in metrics.malformed.items()}
         yield _RECEIVED.with_values(received)
@@ -233,13 +244,15 @@ class _Collector(Collector):
         yield _DECLINED.with_values({(message_label(type_),): count for type_, count in metrics.declined.items()})
         yield _SENT.with_values({(message_label(type_),): count for type_, count in metrics.sent.items()})
         yield _ERRORS.with_values({(code.value,): count for code, count in metrics.errors.items()})
-        yield _LIMITS.with_values({(limit,): count for limit, count in metrics.limits.items()})
+        yield _LIMITS.with_values({(limit,): count for limit, count in (metrics.limits | evictions).items()})
         yield _FORWARD.with_histogram(metrics.forward)
 
     def _process(self) -> Iterator[Family]:
         metrics = self._sources.metrics
         yield _LAG.with_histogram(metrics.lag)
         yield _STALLS.with_value(metrics.stalls)
+        yield _JOURNAL.with_value(metrics.journal_bytes)
+        yield _JOURNAL_DEGRADED.with_value(metrics.journal_degraded)
         written, dropped = self._sources.log_lines()
         yield _LOG_LINES.with_value(written)
         yield _LOG_DROPPED.with_value(dropped)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 from attrs import define, field
 
@@ -13,11 +14,20 @@ from signald.core.limits import AddressKey, Limits, address_key
 from signald.monitoring.metrics import LIMIT_OF, Metrics
 from signald.net.proxies import Network, is_trusted
 
-__all__ = ["Admission", "AdmissionTicket"]
+__all__ = ["Admission", "AdmissionTicket", "recent_key"]
 
 _FORGET_SECONDS = 60.0
 """Seconds between two searches for addresses whose budgets are full again. Their number grows with new connections
 alone, so it is enough to search when one arrives."""
+
+_RECENT_ADDRESSES = 1024
+"""Addresses whose key is remembered: a connection needs its key three times until it is open, each time in 4 µs."""
+
+
+@lru_cache(_RECENT_ADDRESSES)
+def recent_key(address: str) -> AddressKey:
+    """The key under which an address is counted (`address_key`), remembered for the next steps of a connection."""
+    return address_key(address)
 
 
 @define
@@ -75,7 +85,7 @@ class Admission:
         if now >= self._forget_at:
             self._budget.prune(now)
             self._forget_at = now + _FORGET_SECONDS
-        key = address_key(address)
+        key = recent_key(address)
         return self._budget.admit(key, now) or key
 
     def admit_request(self, address: str, now: float) -> bool:
@@ -85,11 +95,7 @@ class Admission:
         """
         if is_trusted(address, self.trusted_proxies):
             return True
-        return self._requests.take_token(address_key(address), now)
-
-    def charge_offence(self, key: AddressKey, now: float) -> None:
-        """Charge an address for a connection that was closed because of what its peer did."""
-        self._budget.charge_offence(key, now)
+        return self._requests.take_token(recent_key(address), now)
 
     def release(self, key: AddressKey) -> None:
         """Give back an admitted transport: it ended, or it is counted by its client's address now."""
@@ -110,7 +116,6 @@ class AdmissionTicket:
     budget: ConnectionBudget
     _transport: AddressKey | None = field(default=None, init=False)
     _websocket: AddressKey | None = field(default=None, init=False)
-    _other_end: AddressKey | None = field(default=None, init=False)
 
     def admit_transport(self, address: str, now: float) -> ErrorCode | None:
         """Count the connection by the address of its other end; an error, which is counted, where it is refused."""
@@ -118,8 +123,13 @@ class AdmissionTicket:
         if isinstance(answer, ErrorCode):
             self.admission.metrics.count_limit_hit(LIMIT_OF[answer])
             return answer
-        self._transport = self._other_end = answer
+        self._transport = answer
         return None
+
+    @property
+    def transport_key(self) -> AddressKey | None:
+        """The address that the transport is counted by; None for a trusted proxy, and after `release_transport`."""
+        return self._transport
 
     def admit_websocket(self, key: AddressKey, now: float) -> ErrorCode | None:
         """Count the connection as a WebSocket of its client's address; an error where it is refused."""
@@ -129,11 +139,9 @@ class AdmissionTicket:
         return refused
 
     def charge_offence(self, now: float) -> None:
-        """Charge the connection's addresses for what its peer did: it counts as several new connections of them."""
+        """Charge the client's address for what its peer did; new WebSockets from there start slowly for a while."""
         if self._websocket is not None:
             self.budget.charge_offence(self._websocket, now)
-        if self._other_end is not None:
-            self.admission.charge_offence(self._other_end, now)
 
     def release_transport(self) -> None:
         """Stop to count the connection by the address of its other end."""

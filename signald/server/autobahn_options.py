@@ -30,12 +30,11 @@ def options(limits: Limits) -> Mapping[str, object]:
         "closeHandshakeTimeout": CLOSE_SECONDS,
         "tcpNoDelay": True,
         "perMessageCompressionAccept": _no_compression,
-        "autoPingInterval": limits.ping_seconds,
-        "autoPingTimeout": limits.pong_seconds,
+        "autoPingInterval": 0,  # signald's own pings need one timer for all connections (`pings`)
         "serveFlashSocketPolicy": False,
         "allowedOrigins": ["*"],  # the rule is signald's own (`origins`)
         "allowNullOrigin": False,
-        "trustXForwardedFor": 0,  # this rule is signald's own too (`proxies`)
+        "trustXForwardedFor": 0,  # the rule is signald's own (`proxies`)
     }
 
 

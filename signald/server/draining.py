@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 __all__ = ["ANSWER_SECONDS", "ConnectionSet", "DrainableConnection"]
 
 ANSWER_SECONDS = 1.0
 """Seconds that a peer which has received everything has to close its side: a frozen one must not delay the restart."""
+
+_log = Logger()
 
 
 class DrainableConnection(Protocol):
@@ -73,7 +76,8 @@ class ConnectionSet(Collection[ConnectionT], Generic[ConnectionT]):
         """
         self.is_draining = True
         for connection in list(self._connections):
-            connection.close_for_drain()
+            if not _guarded(connection.close_for_drain):
+                _guarded(connection.abort)
         drained = self._drained = Deferred()
         self._deadline = self._clock.callLater(seconds, self._abort_all)
         if seconds > ANSWER_SECONDS:
@@ -96,9 +100,19 @@ class ConnectionSet(Collection[ConnectionT], Generic[ConnectionT]):
     def _abort_silent(self) -> None:
         for connection in list(self._connections):
             if connection.is_silent:
-                connection.abort()
+                _guarded(connection.abort)
 
     def _abort_all(self) -> None:
         for connection in list(self._connections):
-            connection.abort()
+            _guarded(connection.abort)
         self._complete()
+
+
+def _guarded(call: Callable[[], None]) -> bool:
+    """Call a method of one connection; log an exception, which concerns no other connection, and return False then."""
+    try:
+        call()
+    except Exception:  # noqa: BLE001 # whatever it is, the others have to be closed
+        _log.failure("a connection could not be closed in order", event="drain-failed")
+        return False
+    return True

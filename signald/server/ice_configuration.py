@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from attrs import define, field
 from twisted.logger import Logger
 
 from signald.config.settings import Ice
 from signald.config.turn_secret import read_turn
+from signald.core.turn import Turn
 from signald.server.switchboard import Switchboard
 
 __all__ = ["IceConfiguration"]
@@ -24,14 +28,16 @@ class IceConfiguration:
     switchboard: Switchboard
     _log: Logger = field(init=False, factory=Logger)
 
-    def reload(self, settings: Ice) -> None:
-        """Use these servers from now on; the file with the secret is read again.
+    def prepare(self, settings: Ice) -> Callable[[], None]:
+        """Read the file with the secret, and return the function that uses these servers from then on.
 
         Raises:
-            ConfigError: the secret cannot be used, and nothing has changed.
+            ConfigError: the secret cannot be used.
 
         """
-        turn = read_turn(settings)
+        return partial(self._apply, settings, read_turn(settings))
+
+    def _apply(self, settings: Ice, turn: Turn | None) -> None:
         hub = self.switchboard.hub.ice
         if (settings.servers, turn, settings.relay_only) == (hub.servers, self.switchboard.turn, hub.relay_only):
             return

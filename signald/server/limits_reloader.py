@@ -11,6 +11,7 @@ from signald.core.budgets import ConnectionBudget
 from signald.core.limits import Limits
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
+from signald.server.machine import outboxes_bytes
 from signald.server.site import SignalingSite
 from signald.server.switchboard import Switchboard
 
@@ -26,6 +27,7 @@ class LimitsReloader:
 
     Attributes:
         most_connections: how many connections the descriptors of the process suffice for.
+        memory: the bytes of memory that the process may use.
         switchboard: has the limits of messages, sessions and users.
         budget: admits WebSockets.
         admission: admits transports and requests, and knows the trusted proxies.
@@ -35,6 +37,7 @@ class LimitsReloader:
     """
 
     most_connections: int
+    memory: int
     switchboard: Switchboard
     budget: ConnectionBudget
     admission: Admission
@@ -43,7 +46,7 @@ class LimitsReloader:
 
     def reload(self, config: Config) -> None:
         """Apply the limits and the trusted proxies of another configuration."""
-        limits = within(config.limits, self.most_connections)
+        limits = within(config.limits, self.most_connections, self.memory)
         self.switchboard.reload_limits(limits)
         self.budget.reload_limits(limits)
         self.admission.reload_limits(limits, config.trusted_proxies)
@@ -52,6 +55,10 @@ class LimitsReloader:
         self.site.limits = limits
 
 
-def within(limits: Limits, most_connections: int) -> Limits:
-    """The limits, with no more connections than there are descriptors for."""
-    return evolve(limits, connections=min(limits.connections, most_connections))
+def within(limits: Limits, most_connections: int, memory: int) -> Limits:
+    """The limits, with no more connections than there are descriptors for, and outboxes that fit into the memory."""
+    return evolve(
+        limits,
+        connections=min(limits.connections, most_connections),
+        outboxes_bytes=outboxes_bytes(limits, memory),
+    )

@@ -69,6 +69,10 @@ class OutputQueue:
     read. When too many bytes wait here, or wait too long, the protocol is told to abort.
     """
 
+    # Most connections never need these, and an empty deque alone takes 760 bytes.
+    _waiting: deque[bytes] | None = None
+    _stall_detector: StallDetector | None = None
+
     def __init__(
         self,
         transport: Any,
@@ -91,8 +95,8 @@ class OutputQueue:
         self._transport = transport
         self._max_bytes = max_bytes
         self._give_up = give_up
-        self._stall_detector = StallDetector(transport, clock, seconds, partial(give_up, "output_seconds"))
-        self._waiting: deque[bytes] = deque()
+        self._clock = clock
+        self._seconds = seconds
         self._waiting_bytes = 0
         self._last_write = 0
         self._paused = False
@@ -111,6 +115,8 @@ class OutputQueue:
             self._last_write = len(data)
             self._transport.write(data)
             return
+        if self._waiting is None:
+            self._waiting = deque()
         self._waiting.append(data)
         self._waiting_bytes += len(data)
         # The transport pauses its producer only after the write that exceeds its own limit.
@@ -126,8 +132,8 @@ class OutputQueue:
         while self._waiting:
             self._transport.write(self._waiting.popleft())
         self._waiting_bytes = 0
-        self._stall_detector.stop()
-        self._stall_detector.start()
+        self._stop_watching()
+        self._watch()
 
     @property
     def is_sent(self) -> bool:
@@ -136,19 +142,19 @@ class OutputQueue:
 
     def stop(self) -> None:
         """Discard what waits: the connection is aborted or closed."""
-        self._waiting.clear()
+        self._waiting = None
         self._waiting_bytes = 0
-        self._stall_detector.stop()
+        self._stop_watching()
 
     def pauseProducing(self) -> None:
         """Queue output from now on: the transport's buffer is full."""
         self._paused = True
-        self._stall_detector.start()
+        self._watch()
 
     def resumeProducing(self) -> None:
         """Write what waits: the transport's buffer is empty again."""
         self._paused = False
-        self._stall_detector.stop()
+        self._stop_watching()
         while self._waiting and not self._paused:
             data = self._waiting.popleft()
             self._waiting_bytes -= len(data)
@@ -157,6 +163,17 @@ class OutputQueue:
     def stopProducing(self) -> None:
         """Discard what waits: the transport is closed."""
         self.stop()
+
+    def _watch(self) -> None:
+        """Detect from now on that the transport sends nothing."""
+        if self._stall_detector is None:
+            stalled = partial(self._give_up, "output_seconds")
+            self._stall_detector = StallDetector(self._transport, self._clock, self._seconds, stalled)
+        self._stall_detector.start()
+
+    def _stop_watching(self) -> None:
+        if self._stall_detector is not None:
+            self._stall_detector.stop()
 
 
 def is_sent(transport: Any) -> bool:

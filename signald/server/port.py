@@ -15,6 +15,9 @@ from signald.net.origins import Origin
 from signald.net.proxies import peer_host
 from signald.server.admission import Admission
 from signald.server.draining import ConnectionSet, DrainableConnection
+from signald.server.fairness import FairRounds
+from signald.server.forward_batch import ForwardBatch
+from signald.server.pings import PingedConnection, Pings
 from signald.server.reflection import RequestReflector
 from signald.server.switchboard import Switchboard
 from signald.server.upgrade_request import UpgradeRule
@@ -40,12 +43,15 @@ class SignalingPort:
         budget: admits WebSockets; all ports of a server share one.
         admission: admits transports, and knows whose X-Forwarded-For is believed; all ports of a server share one.
         clock: measures every deadline.
+        rounds: divides each round of the reactor among addresses; all ports of a server share one.
         metrics: counts connections, bytes, messages and errors.
         bare: whether the port speaks nothing but WebSocket, on any path, and not under `/ws` of the page's port.
         scheme: the scheme of its WebSockets, `wss` or `ws`.
         reflector: answers the operator's own check with what came through the proxies; None answers nothing.
         rule: decides which opening handshakes are accepted, and in which dialect.
+        batch: the frames that the present read brings for one receiver.
         connections: the connections whose transport is open, in their opening handshake too.
+        pings: watches the connections that begin from now on, and pings them while they are silent.
 
     """
 
@@ -54,17 +60,26 @@ class SignalingPort:
     budget: ConnectionBudget
     admission: Admission
     clock: IReactorTime
+    rounds: FairRounds
     metrics: Metrics = field(factory=Metrics)
     bare: bool = False
     scheme: str = "ws"
     reflector: RequestReflector | None = None
     rule: UpgradeRule
+    batch: ForwardBatch = field(init=False)
     connections: ConnectionSet[SignalingConnection] = field(init=False)
+    pings: Pings[PingedConnection] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Count the connections among all of the server."""
+        self.batch = ForwardBatch(self.metrics, self.switchboard.fail_connection)
         self.connections = ConnectionSet(self.clock)
+        self.pings = Pings(self.clock, self.limits)
         self.admission.count_among_all(self.connections)
+
+    def reload_limits(self, limits: Limits) -> None:
+        """Use other limits for the connections that begin from now on."""
+        self.limits, self.pings = limits, self.pings.with_limits(limits)
 
     def allow_origins(self, others: Iterable[Origin]) -> None:
         """Accept pages of these origins from now on, besides the port's own."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import asdict, field, frozen
 
 from signald.net.proxies import Network, client_address, is_trusted
+from signald.server.forwarding_traffic import ForwardingTraffic
 
 __all__ = ["ANSWER", "REQUEST", "RequestReflector", "Seen", "proof", "read_seen"]
 
@@ -42,6 +43,8 @@ class Seen:
         trusted: whether its X-Forwarded-For is believed.
         hops: the addresses in X-Forwarded-For, the last proxy's entry at the end.
         counted: the address that the connection is counted by.
+        unnamed_proxy: the address that has most of the traffic, sends X-Forwarded-For and is not trusted; empty where
+            there is none.
 
     """
 
@@ -50,6 +53,7 @@ class Seen:
     trusted: bool
     hops: tuple[str, ...]
     counted: str
+    unnamed_proxy: str = ""
 
 
 def proof(secret: bytes, now: float) -> str:
@@ -76,11 +80,13 @@ class RequestReflector:
     Attributes:
         secret: the host secret.
         wall: gives the wall time, in seconds since the epoch.
+        traffic: knows whether most traffic comes from a proxy that is not trusted.
 
     """
 
     secret: bytes = field(repr=False)
     wall: Callable[[], float]
+    traffic: ForwardingTraffic = field(factory=ForwardingTraffic)
 
     def headers(self, request: Mapping[str, str], peer: str, trusted: Sequence[Network]) -> dict[str, str]:
         """The headers to add to a response; none for a request without a valid proof.
@@ -102,6 +108,7 @@ class RequestReflector:
             trusted=is_trusted(peer, trusted),
             hops=tuple(hops[-MAX_HOPS:]),
             counted=client_address(peer, forwarded, trusted),
+            unnamed_proxy=self.traffic.unnamed_proxy or "",
         )
         return {ANSWER: urlsafe_b64encode(json.dumps(asdict(seen)).encode()).decode("ascii")}
 
@@ -122,6 +129,7 @@ def read_seen(value: str) -> Seen | None:
             trusted=document["trusted"] is True,
             hops=tuple(map(str, document["hops"])),
             counted=str(document["counted"]),
+            unnamed_proxy=str(document.get("unnamed_proxy", "")),
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

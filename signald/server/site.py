@@ -6,9 +6,9 @@ from typing import Any
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IReactorTime, ISSLTransport
 from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
-from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 from zope.interface import implementer
@@ -21,8 +21,12 @@ from signald.net.origins import read_host
 from signald.net.proxies import client_address, peer_host
 from signald.server.admission import Admission, AdmissionTicket
 from signald.server.draining import ConnectionSet
+from signald.server.factory import SignalingFactory
+from signald.server.fairness import FairRounds
 from signald.server.output import MAX_DISCARDED_BYTES, StallDetector
+from signald.server.plain_upgrade import read_plain_upgrade
 from signald.server.problems import last_response
+from signald.server.request_turns import RequestTurns
 
 __all__ = ["SignalingChannel", "SignalingSite"]
 
@@ -46,6 +50,8 @@ class SignalingSite(Site):
         fixed_hosts: whether a request whose Host is a name that a stranger can register is refused (`Host.is_fixed`).
         http_connections: the connections that have not become WebSockets; while they are drained, each response is the
             last one of its connection.
+        websockets: makes the WebSockets that plain upgrade requests open; None where the site has no signaling socket.
+        rounds: divides each round of the reactor among addresses; None where all clients are the operator's.
 
     """
 
@@ -64,6 +70,8 @@ class SignalingSite(Site):
         headers: tuple[tuple[str, str], ...],
         methods: tuple[bytes, ...] = (b"GET", b"HEAD"),
         fixed_hosts: bool = False,
+        websockets: SignalingFactory | None = None,
+        rounds: FairRounds | None = None,
     ) -> None:
         """Make a site.
 
@@ -78,6 +86,8 @@ class SignalingSite(Site):
             headers: the headers of every response.
             methods: the methods that any resource supports.
             fixed_hosts: whether a request whose Host is a name that a stranger can register is refused.
+            websockets: makes the WebSockets that plain upgrade requests open; None where there is no signaling socket.
+            rounds: divides each round of the reactor among addresses; None where all clients are the operator's.
 
         """
         super().__init__(root, requests, timeout=None, reactor=clock)
@@ -88,6 +98,8 @@ class SignalingSite(Site):
         self.metrics = metrics
         self.methods = methods
         self.fixed_hosts = fixed_hosts
+        self.websockets = websockets
+        self.rounds = rounds
         self.http_connections: ConnectionSet[SignalingChannel] = ConnectionSet(clock)
         admission.count_among_all(self.http_connections)
 
@@ -119,7 +131,7 @@ class SignalingSite(Site):
 
 
 @implementer(IHandshakeListener)
-class SignalingChannel(HTTPChannel):
+class SignalingChannel(RequestTurns, HTTPChannel):
     """One HTTP/1.1 connection, bounded in time and size, that accepts requests without bodies.
 
     Attributes:
@@ -144,6 +156,7 @@ class SignalingChannel(HTTPChannel):
         self._is_stalled = False
         self._is_idle = False
         self._is_secure = False
+        self._is_new = True
 
     # The transport
 
@@ -157,13 +170,16 @@ class SignalingChannel(HTTPChannel):
         site.http_connections.add(self)
         super().connectionMade()
         self._expire_after(site.limits.header_seconds)
+        if site.rounds is not None and self._ticket.transport_key is not None:
+            tls: bool = ISSLTransport.providedBy(self.transport)
+            self.join_share(site.rounds, self._ticket.transport_key, tls=tls)
 
     def handshakeCompleted(self) -> None:  # Twisted's name
         """Measure the TLS handshake, which is complete."""
         self._is_secure = True
         self.site.metrics.tls_handshake.observe(self.site.reactor.seconds() - self.began)
 
-    def dataReceived(self, data: bytes) -> None:
+    def receive_input(self, data: bytes) -> None:
         """Parse bytes; the first byte of a further request starts its deadline."""
         if self._discards_input:
             # To stop reading would be cheaper, but then nobody would notice that the client disconnects.
@@ -171,11 +187,19 @@ class SignalingChannel(HTTPChannel):
             if self._discarded_bytes > MAX_DISCARDED_BYTES:
                 self.abort()
             return
+        if self._is_new:
+            self._is_new = False
+            if self._open_websocket(data):
+                return
         if self._is_idle:
             self._is_idle = False
             self.began = self.site.reactor.seconds()
             self._expire_after(self.site.limits.header_seconds)
-        super().dataReceived(data)
+        HTTPChannel.dataReceived(self, data)
+
+    def can_read(self) -> bool:
+        """Whether the transport may be read from after a turn: not while the client does not read its response."""
+        return not self._is_stalled
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Give back what the connection holds: the transport is closed."""
@@ -264,9 +288,11 @@ class SignalingChannel(HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         """Check the request by its headers before anything of it is kept or processed."""
+        self.charge_request()
         headers = self.requests[-1].requestHeaders
         host = read_host([value.decode("latin-1") for value in headers.getRawHeaders(b"host", [])])
-        if not self._admit_request(headers):
+        hops = headers.getRawHeaders(b"x-forwarded-for")
+        if not self._admit_request(None if hops is None else b",".join(hops).decode("latin-1")):
             self.refuse(ErrorCode.TOO_MANY_REQUESTS)
         elif host is None or (self.site.fixed_hosts and not host.is_fixed):
             self.refuse(ErrorCode.BAD_HOST)
@@ -316,16 +342,41 @@ class SignalingChannel(HTTPChannel):
 
     # Details
 
-    def _admit_request(self, headers: Headers) -> bool:
+    def _open_websocket(self, data: bytes) -> bool:
+        """Open a WebSocket, or refuse to, if the connection's first read is a plain upgrade; False if it is none.
+
+        The request is parsed once so. All others, and those that arrive in pieces, are `twisted.web`'s and Autobahn's.
+        """
+        site = self.site
+        if site.websockets is None or site.http_connections.is_draining:
+            return False
+        request = read_plain_upgrade(data)
+        if request is None:
+            return False
+        self.charge_request()
+        if not self._admit_request(request.headers.get("x-forwarded-for")):
+            self.refuse(ErrorCode.TOO_MANY_REQUESTS)
+            return True
+        protocol = site.websockets.make_protocol(self.began)
+        transport = self.transport
+        self.upgraded()
+        if isinstance(transport, ProtocolWrapper):
+            transport.wrappedProtocol = protocol
+        else:
+            transport.protocol = protocol
+        protocol.makeConnection(transport)
+        protocol.accept_upgrade(request)
+        return True
+
+    def _admit_request(self, forwarded_for: str | None) -> bool:
         """Take a request from the rate limit of the client, by the address that trusted proxies name; False refuses."""
         admission = self.site.admission
-        hops = headers.getRawHeaders(b"x-forwarded-for")
-        forwarded_for = None if hops is None else b",".join(hops).decode("latin-1")
         client = client_address(peer_host(self.transport.getPeer()), forwarded_for, admission.trusted_proxies)
         return admission.admit_request(client, self.site.reactor.seconds())
 
     def _release(self) -> None:
         """Give back what the connection holds as an HTTP connection."""
+        self.leave_share()
         self._cancel_deadline()
         self._stall_detector.stop()
         self._ticket.release_all()

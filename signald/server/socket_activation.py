@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from signald.config.values import ConfigError
 
-__all__ = ["FIRST_DESCRIPTOR", "OPERATIONS", "PAGE", "WS", "adopt_sockets"]
+__all__ = ["FIRST_DESCRIPTOR", "OPERATIONS", "PAGE", "WS", "adopt_named_sockets", "adopt_sockets"]
 
 PAGE, WS, OPERATIONS = "page", "ws", "operations"
 """The purposes of a listening socket, as in `FileDescriptorName=` of its unit (systemd.socket(5))."""
@@ -35,10 +35,21 @@ def adopt_sockets(
     if environment.get("LISTEN_PID") != str(process) or not (count.isascii() and count.isdigit()) or len(count) > 4:
         return {}
     names = environment.get("LISTEN_FDNAMES", "").split(":")
+    numbers = range(int(count))
+    return adopt_named_sockets([names[n] if n < len(names) else "" for n in numbers], [first + n for n in numbers])
+
+
+def adopt_named_sockets(names: Sequence[str], descriptors: Sequence[int]) -> dict[str, tuple[socket.socket, ...]]:
+    """Take over listening sockets with these names, in the order of the descriptors; returns them by purpose.
+
+    Raises:
+        ConfigError: a socket's name is unknown, or it is not a listening TCP socket.
+
+    """
     found: dict[str, list[socket.socket]] = {}
-    for number in range(int(count)):
-        name = _purpose(names[number] if number < len(names) else "")
-        found.setdefault(name, []).append(_adopted(first + number, name))
+    for given, descriptor in zip(names, descriptors, strict=True):
+        name = _purpose(given)
+        found.setdefault(name, []).append(_adopted(descriptor, name))
     return {name: tuple(sockets) for name, sockets in found.items()}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Protocol, assert_never
 
 from attrs import define, evolve, field
@@ -15,26 +17,56 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from signald.auth.authorization import Decider
-from signald.core.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
+from signald.core.actions import Action, Close, Decide, LogCounts, ReportError, Send, SendCredentials
+from signald.core.change_set import ChangeSet
 from signald.core.decisions import Operation, Outcome, Refused
+from signald.core.direct_forwarding import DirectMessage
 from signald.core.errors import ErrorCode
 from signald.core.hub import DisconnectReason, Hub
 from signald.core.ice_server import IceServer
 from signald.core.limits import AddressKey, Limits
-from signald.core.messages import Error, Event, Request, Traits
+from signald.core.mailbox import message_size
+from signald.core.messages import Error, Event, Request, Traits, UserId
 from signald.core.reconnect_window import ReconnectWindow
 from signald.core.registry import MemoryRegistry
 from signald.core.snapshot import Snapshot, restore, take_snapshot
 from signald.core.turn import Turn
 from signald.core.users import DecisionId, PeerId
-from signald.dialects.dialect import DecodeError
+from signald.dialects.dialect import DecodeError, Dialect
+from signald.server.forward_batch import ForwardBatch
 
 _ENDINGS = {1000: DisconnectReason.LEFT, 1001: DisconnectReason.RELOADING}
 """The ending of a user's connection by the client's close code (RFC 6455 §7.4.1); every other code is a loss."""
 
 
+HELD_BYTES = 16 << 20
+"""Most bytes of requests that are held while another process restores the state; more abort their connection."""
+
+
+_MALFORMED_BYTES = 256
+"""The size that a malformed message counts as while it is held; its content is not kept."""
+
+
+class _Intake(enum.Enum):
+    """What becomes of the facts about peers: they reach the hub, are held for later, or are ignored."""
+
+    OPEN = "open"
+    HELD = "held"
+    CLOSED = "closed"
+
+
 class Connection(Protocol):
-    """One peer's socket as the switchboard uses it."""
+    """One peer's socket as the switchboard uses it.
+
+    Attributes:
+        dialect: translates between its frames and the hub's messages.
+
+    """
+
+    dialect: Dialect
+
+    def send_frames(self, frames: bytes) -> None:
+        """Send whole frames, which its dialect has made; a closing connection sends nothing more."""
 
     def send_event(self, event: Event) -> None:
         """Encode an event in the connection's dialect and send it."""
@@ -57,6 +89,9 @@ class Switchboard:
         clock: gives monotonic seconds.
         wall: gives seconds since 1970, in which the expiry of TURN credentials is stated.
         turn: makes those credentials; None where no TURN server is configured.
+        record_changes: called after users or sessions may have changed, and before any answer that depends on it.
+        sent: the events that were sent so far.
+        decided: the decisions that were asked for so far.
 
     """
 
@@ -66,65 +101,149 @@ class Switchboard:
     clock: IReactorTime
     wall: Callable[[], float] = time.time
     turn: Turn | None = None
+    record_changes: Callable[[], None] = lambda: None
+    sent: int = field(init=False, default=0)
+    decided: int = field(init=False, default=0)
     _connections: dict[PeerId, Connection | None] = field(init=False, factory=dict)
     """None for a connection that failed: it is closing and is sent nothing more, and the hub awaits its end."""
 
     _peers: int = field(init=False, default=0)
     _actions: deque[Action] = field(init=False, factory=deque)
     _acting: bool = field(init=False, default=False)
-    _suspended: bool = field(init=False, default=False)
+    _intake: _Intake = field(init=False, default=_Intake.OPEN)
+    _held: deque[Callable[[], None]] = field(init=False, factory=deque)
+    """The facts that were reported since `hold`, in their order."""
+
+    _held_bytes: int = field(init=False, default=0)
+    left_users: list[UserId] = field(init=False, factory=list)
+    """The users whose clients have ended their identity (close code 1000) during `hold`; no client says that twice.
+
+    After `drop_held_facts` clients are told to reconnect, and close their connection with the same code for that.
+    """
+
+    _asked: set[DecisionId] = field(init=False, factory=set)
+    """The decisions that `access` was asked for; those that are not pending any more are removed by `tick`."""
+
+    _has_failed: bool = field(init=False, default=False)
+    """Whether an exception may have lost actions since the last one was dealt with."""
+
     _log: Logger = field(init=False, factory=Logger)
+
+    def __attrs_post_init__(self) -> None:
+        """Tell the hub which connections understand each other's frames."""
+        self.hub.direct.has_same_dialect = self.has_same_dialect
 
     @property
     def is_suspended(self) -> bool:
-        """Whether `suspend` was called, so that requests are no longer received."""
-        return self._suspended
+        """Whether the state belongs to another process, so that requests are no longer received."""
+        return self._intake is _Intake.CLOSED
 
-    def add_connection(self, connection: Connection, address: AddressKey, traits: Traits) -> PeerId:
+    def forward(self, peer: PeerId, message: DirectMessage, batch: ForwardBatch, now: float) -> int | None:
+        """Forward a message the direct way.
+
+        Arguments:
+            peer: the sender.
+            message: the message.
+            batch: gets the frames.
+            now: monotonic seconds.
+
+        Returns:
+            How many events were sent; None if it was not forwarded, where nothing has changed, and the general way
+            decides.
+
+        """
+        if self._intake is not _Intake.OPEN or self._acting:
+            return None
+        forwarded = self.hub.direct.forward(peer, message, now)
+        if forwarded is None:
+            return None
+        before = self.sent
+        for receiver in forwarded.receivers:
+            connection = self._connections.get(receiver)
+            if connection is not None:
+                self.sent += 1
+                batch.add(receiver, connection, forwarded.frame, message.event_kind)
+        if forwarded.actions:
+            self._act(forwarded.actions)
+        return self.sent - before
+
+    def fail_connection(self, peer: PeerId) -> None:
+        """Log the exception that is handled, and close the connection that it concerns."""
+        self._fail(peer)
+        self._act(())
+
+    def has_same_dialect(self, sender: PeerId, receiver: PeerId) -> bool:
+        """Whether frames of a connection's dialect can be sent to another connection."""
+        one, other = self._connections.get(sender), self._connections.get(receiver)
+        return one is not None and other is not None and type(one.dialect) is type(other.dialect)
+
+    def add_connection(
+        self, connection: Connection, address: AddressKey, traits: Traits, *, slow_start: bool = False
+    ) -> PeerId:
         """Register an open WebSocket; the returned id names it in the calls below.
 
         Arguments:
             connection: receives the peer's events.
             address: the key that the peer's failed guesses are counted under.
             traits: what the connection's dialect supports.
+            slow_start: whether it starts with a part of its message budget.
 
         """
         self._peers += 1
         peer = PeerId(self._peers)
         self._connections[peer] = connection
-        self._report(peer, self.hub.connected, address, traits)
+        self._report(peer, partial(self.hub.connected, slow_start=slow_start), address, traits)
         return peer
 
     def receive_requests(self, peer: PeerId, requests: Iterable[Request]) -> None:
         """Hand a peer's requests to the hub, one after the other."""
         for request in requests:
-            if self._connections.get(peer) is not None and not self._suspended:
+            if self._connections.get(peer) is None:
+                return
+            if self._intake is _Intake.OPEN or self._has_room(peer, message_size(request)):
                 self._report(peer, self.hub.received, request)
 
     def receive_malformed(self, peer: PeerId, error: DecodeError) -> None:
         """Tell the hub that a peer's frame held no valid request."""
-        if self._connections.get(peer) is not None and not self._suspended:
+        if self._connections.get(peer) is not None and self._has_room(peer, _MALFORMED_BYTES):
             self._report(peer, self.hub.malformed, Error(code=error.code, about=error.about, id=error.id))
 
-    def remove_connection(self, peer: PeerId, code: int | None = None) -> None:
-        """Tell the hub that a peer's connection ended; `code` is that of the client's close frame, if it sent one."""
+    def remove_connection(self, peer: PeerId, code: int | None = None, *, offended: bool = False) -> None:
+        """Tell the hub that a peer's connection ended.
+
+        Arguments:
+            peer: whose connection it was.
+            code: the code of the client's close frame; None if it sent none.
+            offended: whether the server had closed the connection for its peer's misbehaviour.
+
+        """
         if peer not in self._connections:
             return
         del self._connections[peer]
-        if not self._suspended:
-            ending = DisconnectReason.LOST if code is None else _ENDINGS.get(code, DisconnectReason.LOST)
-            try:
-                actions = self.hub.disconnected(peer, ending, self.clock.seconds())
-            except Exception:  # noqa: BLE001 # whatever it is, it concerns one connection that is gone
-                self._log.failure("the hub could not process the end of a connection", event="closing-failed")
-            else:
-                self._act(actions)
+        lost = DisconnectReason.OFFENCE if offended else DisconnectReason.LOST
+        ending = lost if code is None else _ENDINGS.get(code, lost)
+        if self._intake is _Intake.HELD and ending is DisconnectReason.LEFT and peer in self.hub.peers:
+            user = self.hub.peers[peer].user
+            if user is not None:
+                self.left_users.append(user)
+        self._receive_fact(lambda: self._disconnected(peer, ending))
+
+    def _disconnected(self, peer: PeerId, ending: DisconnectReason) -> None:
+        try:
+            actions = self.hub.disconnected(peer, ending, self.clock.seconds())
+        except Exception:  # noqa: BLE001 # whatever it is, it concerns one connection that is gone
+            self._log.failure("the hub could not process the end of a connection", event="closing-failed")
+            self._has_failed = True
+            actions = []
+        self._act(actions)
 
     def tick(self) -> None:
         """Carry out what is due; to be called every second."""
-        if self._suspended:
+        if self._intake is not _Intake.OPEN:
             return
         self.registry.tick(self.clock.seconds())
+        self.record_changes()
+        self._asked &= self.hub.decisions.by_id.keys()
         self._act(self.hub.tick(self.clock.seconds()))
 
     def reload_limits(self, limits: Limits) -> None:
@@ -143,6 +262,10 @@ class Switchboard:
         """Whether the outcome of a decision is pending."""
         return bool(self.hub.decisions.by_id)
 
+    def reject_passwords(self) -> None:
+        """Refuse the requests whose password is not checked yet, since no password may get into the state file."""
+        self._act(self.hub.requests.reject_passwords())
+
     def announce_stop(self, window: ReconnectWindow, jitter: Callable[[], float]) -> None:
         """Tell each client that the server is about to stop, and when to reconnect.
 
@@ -159,8 +282,62 @@ class Switchboard:
         What a client sends from now on is not counted, so that it sends that again to the next process; the other
         members are not told that its connection ends.
         """
-        self._suspended = True
+        self.drop_held_facts()
         return take_snapshot(self.hub, self.registry, self.clock.seconds())
+
+    def hold(self) -> Snapshot:
+        """Hold all facts back from now on, and return the state; `release` or `drop_held_facts` ends that.
+
+        While another process restores the state, either process may turn out to be the one that goes on. Whatever is
+        sent meanwhile is either processed here later, or by the other process, to which the client sends it again. The
+        state contains secrets, and must stay in memory.
+        """
+        self._intake = _Intake.HELD
+        return take_snapshot(self.hub, self.registry, self.clock.seconds(), keep_secrets=True)
+
+    def release(self) -> None:
+        """Process the facts that were held back, in their order, and go on as before `hold`."""
+        self._intake = _Intake.OPEN
+        held, self._held, self._held_bytes = self._held, deque(), 0
+        self.left_users.clear()
+        for fact in held:
+            try:
+                fact()
+            except Exception:  # noqa: BLE001 # the facts behind it must not be lost
+                self._log_failure(Failure())
+
+    def drop_held_facts(self) -> None:
+        """Ignore the facts that were held back, and all that follow: the state belongs to another process."""
+        self._intake = _Intake.CLOSED
+        self._held.clear()
+
+    def end_users(self, ids: Iterable[UserId]) -> None:
+        """End the identities of users who are away and have told the process before this one that they leave."""
+        self._act([action for id in ids for action in self.hub.grace_periods.leave(id)])
+
+    def _has_room(self, peer: PeerId, size: int) -> bool:
+        """Whether a message may be held if it has to be; if not, its connection is aborted, and its client resumes."""
+        if self._intake is not _Intake.HELD:
+            return True
+        if self._held_bytes + size > HELD_BYTES:
+            connection, self._connections[peer] = self._connections[peer], None
+            if connection is not None:
+                connection.abort()
+            return False
+        self._held_bytes += size
+        return True
+
+    def _receive_fact(self, fact: Callable[[], None]) -> None:
+        """Process a fact, hold it back, or ignore it."""
+        match self._intake:
+            case _Intake.OPEN:
+                fact()
+            case _Intake.HELD:
+                self._held.append(fact)
+            case _Intake.CLOSED:
+                pass
+            case _ as never:
+                assert_never(never)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Start with the state that another process left; to be called before the first connection.
@@ -169,8 +346,8 @@ class Switchboard:
         """
         now = self.clock.seconds()
         # The trial raises before anything of the real hub and registry has changed.
-        trial = Hub(self.hub.limits, self.hub.server)
-        restore(snapshot, trial, evolve(self.registry, sessions={}, users={}, kept_since={}), now)
+        trial = Hub(self.hub.limits, self.hub.server, self.hub.tickets)
+        restore(snapshot, trial, evolve(self.registry, sessions={}, users={}, kept_since={}, changes=ChangeSet()), now)
         self._act(restore(snapshot, self.hub, self.registry, now))
 
     def _report(self, peer: PeerId, fact: Callable[..., list[Action]], *details: object) -> None:
@@ -182,12 +359,19 @@ class Switchboard:
             details: what the fact consists of.
 
         """
+        if self._intake is _Intake.OPEN:
+            # This is the path of every message, which a closure would make slower.
+            self._tell_hub(peer, fact, *details)
+        else:
+            self._receive_fact(lambda: self._tell_hub(peer, fact, *details))
+
+    def _tell_hub(self, peer: PeerId, fact: Callable[..., list[Action]], *details: object) -> None:
         try:
             actions = fact(peer, *details, self.clock.seconds())
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
             self._fail(peer)
-        else:
-            self._act(actions)
+            actions = []
+        self._act(actions)
 
     def _act(self, actions: Iterable[Action]) -> None:
         """Carry actions out in the order of the facts, also when carrying one out brings about the next fact.
@@ -199,7 +383,11 @@ class Switchboard:
             return
         self._acting = True
         try:
-            while self._actions:
+            while self._actions or self._has_failed:
+                if not self._actions:
+                    self._has_failed = False
+                    self._ask_again()
+                    continue
                 action = self._actions.popleft()
                 try:
                     self._carry_out(action)
@@ -208,19 +396,22 @@ class Switchboard:
         finally:
             self._acting = False
 
-    def _fail(self, peer: PeerId | None, *, can_close: bool = True) -> None:
-        """Log the exception that is handled, once, and close the connection that it concerns.
+    def _fail(self, peer: PeerId | None, *, error: Exception | None = None, can_close: bool = True) -> None:
+        """Log an exception, once, and close the connection that it concerns.
 
         Arguments:
             peer: whose connection failed; None where the exception concerns no connection.
+            error: the exception; None for the one that is handled.
             can_close: whether a close frame can be sent; if not, or if that raises too, the connection is aborted.
 
         """
+        self._has_failed = True
+        failure = Failure() if error is None else Failure(error)
         connection = None if peer is None else self._connections.get(peer)
         if peer is None or connection is None:
-            self._log.failure("an error in the server concerns no open connection", event="action-failed")
+            self._log.failure("an error in the server concerns no open connection", failure, event="action-failed")
             return
-        self._log.failure("a connection is closed after an error in the server", event="connection-failed")
+        self._log.failure("a connection is closed after an error in the server", failure, event="connection-failed")
         self._connections[peer] = None
         if can_close:
             with suppress(Exception):
@@ -245,6 +436,8 @@ class Switchboard:
                     connection.close_for_error(code)
             case Decide(id, operation):
                 self._ask(id, operation)
+            case ReportError(peer, error):
+                self._fail(peer, error=error)
             case LogCounts(users, sessions):
                 self._log.info(
                     "counts: {users} users, {sessions} sessions", event="counts", users=users, sessions=sessions
@@ -253,36 +446,41 @@ class Switchboard:
                 assert_never(never)
 
     def _ask(self, id: DecisionId, operation: Operation) -> None:
+        self._asked.add(id)
+        self.decided += 1
         try:
             outcome = self.access.decide(operation)
         except Exception:  # noqa: BLE001 # whatever it is, the request must not wait for ever
             outcome = self._failed(Failure())
         if isinstance(outcome, Deferred):
-            outcome.addErrback(self._failed).addCallback(lambda late: self._decided(id, late))
+            outcome.addErrback(self._failed).addCallback(partial(self._decided, id)).addErrback(self._log_failure)
         else:
             self._decided(id, outcome)
 
     def _decided(self, id: DecisionId, outcome: Outcome) -> None:
-        if self._suspended:
-            # The next process has the request, and asks for the decision again.
-            return
-        pending = self.hub.decisions.by_id[id]
-        try:
-            actions = self.hub.decided(id, outcome, self.clock.seconds())
-        except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
-            user = None if pending.user is None else self.hub.users.get(pending.user)
-            self._fail(pending.peer if user is None else user.peer)
-            if id in self.hub.decisions.by_id and not isinstance(outcome, Refused):
-                # The requests that wait for this decision would wait for ever.
-                self._decided(id, Refused(ErrorCode.INTERNAL_ERROR))
-        else:
-            self._act(actions)
+        # The process that goes on with the state has the request too, and asks for the decision again.
+        self._receive_fact(lambda: self._tell_outcome(id, outcome))
+
+    def _tell_outcome(self, id: DecisionId, outcome: Outcome) -> None:
+        actions = self.hub.decided(id, outcome, self.clock.seconds())
+        self.record_changes()
+        self._act(actions)
+
+    def _ask_again(self) -> None:
+        """Ask for the decisions whose actions were lost in an exception: they would stay pending for ever."""
+        pending = self.hub.decisions.by_id if self._intake is _Intake.OPEN else {}
+        self._asked &= pending.keys()
+        self._actions.extend(Decide(id, pending[id].operation) for id in pending.keys() - self._asked)
 
     def _failed(self, failure: Failure) -> Outcome:
         self._log.failure("a decision failed", failure, event="decision-failed")
         return Refused(ErrorCode.INTERNAL_ERROR)
 
+    def _log_failure(self, failure: Failure) -> None:
+        self._log.failure("an outcome could not be carried out", failure, event="outcome-failed")
+
     def _send(self, peer: PeerId, event: Event) -> None:
         connection = self._connections.get(peer)
         if connection is not None:
+            self.sent += 1
             connection.send_event(event)

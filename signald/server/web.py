@@ -49,6 +49,9 @@ _HEADERS = (
 )
 """The headers of every response."""
 
+_FOR_ALL_ORIGINS = (("Access-Control-Allow-Origin", "*"), ("Cross-Origin-Resource-Policy", "cross-origin"))
+"""The headers of what pages of every origin may load: modules are fetched with CORS (HTML, "fetch a single module")."""
+
 _HSTS = ("Strict-Transport-Security", "max-age=31536000")
 """RFC 6797 §6.1. Sent only under a supplied certificate, since it forbids the user to proceed past a warning."""
 
@@ -87,7 +90,18 @@ def make_site(
         root.putChild(b"ca.crt", _CertificateResource(ca_der))
     headers = (*_HEADERS, _HSTS) if hsts else _HEADERS
     port = signaling.signaling_port
-    return SignalingSite(root, SignalingRequest, port.admission, port.budget, port.metrics, limits, clock, headers)
+    return SignalingSite(
+        root,
+        SignalingRequest,
+        port.admission,
+        port.budget,
+        port.metrics,
+        limits,
+        clock,
+        headers,
+        websockets=signaling,
+        rounds=port.rounds,
+    )
 
 
 class SignalingRequest(Request):
@@ -212,6 +226,9 @@ class _AssetResource(Resource):
         request.setHeader("Vary", "Accept-Encoding")
         request.setHeader("Cache-Control", self._asset.cache_control)
         request.setHeader("ETag", representation.etag)
+        if self._asset.for_all_origins:
+            for name, value in _FOR_ALL_ORIGINS:
+                request.setHeader(name, value)
         if request.has(representation.etag):
             request.setResponseCode(HTTPStatus.NOT_MODIFIED.value)
             return b""
@@ -240,7 +257,7 @@ class _CertificateResource(Resource):
 
 
 class _SignalingResource(WebSocketResource):
-    """The signaling socket, which turns a request into a WebSocket."""
+    """The signaling socket, which turns a request that is no plain upgrade (`SignalingChannel`) into a WebSocket."""
 
     def __init__(self, signaling: SignalingFactory) -> None:
         super().__init__(signaling)

@@ -6,8 +6,8 @@ Two classes have the same interface: `LocalCertificate` is issued by the local c
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from attrs import frozen
@@ -27,6 +27,7 @@ from signald.net.keyfiles import (
     read_pair,
     write_files,
 )
+from signald.net.regular_files import NotRegularFileError
 from signald.tls.authority import Authority, wall_time
 from signald.tls.context import ServerTLS, server_context
 
@@ -123,7 +124,7 @@ class LocalCertificate:
         """Return the days until the certificate or its authority expires, whichever is first; negative afterwards."""
         return min(_days_left(self._pair.leaf, now), _days_left(self._authority.certificate, now))
 
-    def check(self, now: float, names: Names, *, reread: bool = False) -> CertificateReport:
+    def check(self, now: float, names: Names) -> CertificateReport:
         """Issue the certificate again if necessary.
 
         If that fails, the certificate in use stays, and the report says why.
@@ -131,23 +132,43 @@ class LocalCertificate:
         Arguments:
             now: wall time, in seconds since the epoch.
             names: the machine's present names and addresses.
-            reread: read the files even if the certificate in use is good; a deleted authority is created again.
 
         """
-        if not reread and self._authority.renewal_reason(self._pair.leaf, names, now) is None:
+        if self._authority.renewal_reason(self._pair.leaf, names, now) is None:
             return CertificateReport(warnings=self._warnings_seen.new_warnings(self._warnings(names, now)))
         try:
-            authority, pair, changes = self._load(names, now)
+            return self.prepare(now, names)()
         except CertificateError as error:
             return CertificateReport(
                 warnings=self._warnings_seen.new_warnings([f"{_KEPT} {error}", *self._warnings(names, now)])
             )
-        replaced = pair.chain != self._pair.chain
-        if replaced:
-            self.tls.replace(server_context(pair))
+
+    def prepare(self, now: float, names: Names) -> Callable[[], CertificateReport]:
+        """Read the files again, and return the function that uses what they hold from then on.
+
+        An authority that was deleted is created again, and a certificate that has to be renewed is issued.
+
+        Arguments:
+            now: wall time, in seconds since the epoch.
+            names: the machine's present names and addresses.
+
+        Raises:
+            CertificateError: a file is damaged, open to others or cannot be written.
+
+        """
+        authority, pair, changes = self._load(names, now)
+        context = None if pair.chain == self._pair.chain else server_context(pair)
+        if context is not None:
             changes = changes or (f"The certificate was read again: {self._directory / 'cert.pem'}.",)
-        self._authority, self._pair = authority, pair
-        return CertificateReport(replaced, changes, self._warnings_seen.new_warnings(self._warnings(names, now)))
+
+        def apply() -> CertificateReport:
+            if context is not None:
+                self.tls.replace(context)
+            self._authority, self._pair = authority, pair
+            warnings = self._warnings_seen.new_warnings(self._warnings(names, now))
+            return CertificateReport(context is not None, changes, warnings)
+
+        return apply
 
     def _load(self, names: Names, now: float) -> tuple[Authority, Pair, tuple[str, ...]]:
         """Read or create the authority and the leaf; return also sentences about what was created."""
@@ -155,6 +176,8 @@ class LocalCertificate:
             with locked(self._directory):
                 authority, created = self._load_authority(names, now)
                 pair, issued = self._load_leaf(authority, names, now)
+        except NotRegularFileError as error:
+            raise CertificateError(f"{error.filename} cannot be used: {error.strerror}.") from None
         except OSError as error:
             raise CertificateError(f"{self._directory} cannot be written: {error.strerror}.") from None
         return authority, pair, (*created, *issued)
@@ -162,8 +185,8 @@ class LocalCertificate:
     def _load_authority(self, names: Names, now: float) -> tuple[Authority, tuple[str, ...]]:
         """Read the authority, or create one if its certificate is missing."""
         certificate, key = self._directory / "ca.pem", self._directory / "ca-key.pem"
-        if certificate.exists():
-            return Authority.from_pair(read_pair(certificate, key, OWNER_ALONE)), ()
+        if os.path.lexists(certificate):
+            return Authority.from_pair(read_pair(certificate, key, OWNER_ALONE, follow=False)), ()
         authority = Authority.create(names, now)
         # The certificate is written last: without it, the next start creates the authority again, which is what a
         # process that was killed between the two files needs.
@@ -174,9 +197,9 @@ class LocalCertificate:
         """Read the leaf, or issue one if it is missing or must be renewed."""
         certificate, key = self._directory / "cert.pem", self._directory / "key.pem"
         reason: str | None = "there was none"
-        if certificate.exists() and key.exists():
+        if os.path.lexists(certificate) and os.path.lexists(key):
             try:
-                pair = read_pair(certificate, key, OWNER_ALONE)
+                pair = read_pair(certificate, key, OWNER_ALONE, follow=False)
                 reason = authority.renewal_reason(pair.leaf, names, now)
             except KeyMismatchError:
                 # A process that was killed between writing the two files leaves them in this state.
@@ -240,34 +263,50 @@ class SuppliedCertificate:
         """Return the days until the certificate expires; negative afterwards."""
         return _days_left(self._pair.leaf, now)
 
-    def check(self, now: float, names: Names, *, reread: bool = False) -> CertificateReport:
+    def check(self, now: float, names: Names) -> CertificateReport:
         """Read the files again if they changed. If the pair is invalid, the one in use stays, and the report says why.
 
         Arguments:
             now: wall time, in seconds since the epoch.
             names: unused; `LocalCertificate` needs them.
-            reread: read the files now even if they are unchanged, and report at once if they are invalid.
 
         """
         state = self._state()
         is_stable = state == self._seen_state
         self._seen_state = state
-        if not reread and (state == self._read_state or not is_stable):
+        if state == self._read_state or not is_stable:
             return self._report(now)
         self._read_state = state
         try:
-            pair, context = self._read()
+            return self.prepare(now, names)()
         except CertificateError as error:
             self._problem = f"{_KEPT} {error}"
             self._bad_since = now if self._bad_since is None else self._bad_since
-            if reread:
-                self._bad_since = -math.inf
             return self._report(now)
-        self._problem = self._bad_since = None
-        replaced = pair.chain != self._pair.chain
-        self._pair = pair
-        self.tls.replace(context)
-        return self._report(now, replaced, (f"The certificate was read again: {self._certificate}.",))
+
+    def prepare(self, now: float, names: Names) -> Callable[[], CertificateReport]:
+        """Read the files again, and return the function that uses the pair from then on.
+
+        Arguments:
+            now: wall time, in seconds since the epoch.
+            names: unused; `LocalCertificate` needs them.
+
+        Raises:
+            CertificateError: they cannot be used.
+
+        """
+        state = self._state()
+        pair, context = self._read()
+
+        def apply() -> CertificateReport:
+            self._read_state = self._seen_state = state
+            self._problem = self._bad_since = None
+            replaced = pair.chain != self._pair.chain
+            self._pair = pair
+            self.tls.replace(context)
+            return self._report(now, replaced, (f"The certificate was read again: {self._certificate}.",))
+
+        return apply
 
     def _state(self) -> tuple[tuple[int, ...] | None, ...]:
         """Return a value that differs after a change of one of the files."""
@@ -296,7 +335,7 @@ class SuppliedCertificate:
 
 
 Certificate = LocalCertificate | SuppliedCertificate
-"""Either class: `check_seconds`, `tls`, `initial_report`, `check` and `days_left` are the same in both."""
+"""Either class: `check_seconds`, `tls`, `initial_report`, `check`, `prepare` and `days_left` are the same in both."""
 
 
 def _file_state(path: Path) -> tuple[int, ...] | None:

@@ -10,6 +10,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from signald.net.keyfiles import CertificateError, Pair
+from signald.tls.tls_transport import DirectTLSTransport
 
 __all__ = ["ServerTLS", "TLSFactory", "server_context"]
 
@@ -45,6 +46,8 @@ class ServerTLS:
 
 class TLSFactory(TLSMemoryBIOFactory):
     """Wraps the protocols of another factory in TLS; that factory may refuse a connection by building None."""
+
+    protocol: type[TLSMemoryBIOProtocol] = DirectTLSTransport
 
     def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override] # as Factory
         """Build the protocols of a connection, or None, which closes it, if the wrapped factory builds none."""

@@ -18,6 +18,7 @@ from signald.auth.passwords import PasswordLink, Run
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook as WebhookClient
 from signald.config.settings import Tokens, Webhook
+from signald.core.budgets import GuessBudgets
 from signald.core.registry import MemoryRegistry
 from signald.net.http_client import client_of, post
 
@@ -54,17 +55,24 @@ class Agent:
 
 
 def make_chain(
-    registry: MemoryRegistry, tokens: TokenVerifier, webhook: WebhookClient, run: Run, wall: Callable[[], float]
+    registry: MemoryRegistry,
+    guesses: GuessBudgets,
+    tokens: TokenVerifier,
+    webhook: WebhookClient,
+    run: Run,
+    clock: Clock,
+    wall: Callable[[], float],
 ) -> TokenLink:
     """Build an authorization chain as `signald.tap` does; `run` calls the function that hashes passwords."""
-    passwords = PasswordLink(registry, run, next=registry)
-    return TokenLink(tokens, registry, wall, next=WebhookLink(webhook, registry, next=passwords))
+    passwords = PasswordLink(registry, run, guesses.passwords, clock.seconds, next=registry)
+    asking = WebhookLink(webhook, registry, guesses.sessions, clock.seconds, next=passwords)
+    return TokenLink(tokens, registry, wall, next=asking)
 
 
-def open_access(registry: MemoryRegistry, run: Run) -> TokenLink:
+def open_access(registry: MemoryRegistry, guesses: GuessBudgets, run: Run, clock: Clock) -> TokenLink:
     """Build an authorization chain that requires no tokens and calls no webhook."""
-    webhook = WebhookClient(Webhook(), partial(post, client_of(Agent())), Clock(), time.time, lambda: "id")
-    return make_chain(registry, TokenVerifier(Tokens()), webhook, run, time.time)
+    webhook = WebhookClient(Webhook(), partial(post, client_of(Agent())), clock, time.time, lambda: "id")
+    return make_chain(registry, guesses, TokenVerifier(Tokens()), webhook, run, clock, time.time)
 
 
 def find_link(chain: Decider, kind: type[_Link]) -> _Link:

@@ -19,7 +19,8 @@ from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
 from signald.dialects.native import Native
 from signald.server.switchboard import Switchboard
 from tests.support.access import open_access
-from tests.support.world import HOME, HOST_SECRET, counting_bytes
+from tests.support.endpoints import parse_frames
+from tests.support.world import HOME, HOST_SECRET, TICKETS, counting_bytes
 
 
 class MemoryConnection:
@@ -71,6 +72,11 @@ class MemoryConnection:
                 return
             self.send(frame)
 
+    def send_frames(self, frames: bytes) -> None:
+        """Record WebSocket frames that were forwarded directly."""
+        for _, payload in parse_frames(frames):
+            self.send(payload)
+
     def send(self, frame: bytes) -> None:
         """Record a frame."""
         self.frames.append(frame)
@@ -107,6 +113,6 @@ def run_at_once(call: Callable[[], str]) -> Deferred[str]:
 def make_switchboard(clock: Clock, limits: Limits | None = None) -> Switchboard:
     """Create a switchboard with an empty hub that requires no token and checks passwords synchronously."""
     limits = limits or Limits()
-    hub = Hub(limits=limits, server="signald/test")
+    hub = Hub(limits, "signald/test", TICKETS)
     registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
-    return Switchboard(hub, registry, open_access(registry, run_at_once), clock)
+    return Switchboard(hub, registry, open_access(registry, hub.guesses, run_at_once, clock), clock)

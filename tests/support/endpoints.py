@@ -11,6 +11,7 @@ from attrs import define, field
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IPushProducer
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport
 from zope.interface import implementer
@@ -19,7 +20,7 @@ from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey
 from signald.core.messages import AppMessage, Event, ForwardedMessage, Request, SessionId, Traits
 from signald.core.users import PeerId
-from signald.dialects.dialect import CloseFrame, Dialect
+from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
 from signald.server.switchboard import Connection, Switchboard
 from signald.server.websocket import SignalingProtocol
 
@@ -50,6 +51,7 @@ class MemoryTransport(FakeTransport):
         reads: whether the server reads, which it does unless it paused the transport.
         lost: whether the server closed the connection in an orderly way.
         aborted: whether the server aborted the connection.
+        no_delay: whether the server has switched Nagle's algorithm off (RFC 9293 §3.7.4).
 
     """
 
@@ -60,6 +62,7 @@ class MemoryTransport(FakeTransport):
         self.reads = True
         self.lost = False
         self.aborted = False
+        self.no_delay = False
         self._paused = False
         self._unread: list[bytes] = []
 
@@ -68,6 +71,10 @@ class MemoryTransport(FakeTransport):
         if self.producer is not None:
             raise RuntimeError("a producer is registered already")
         super().registerProducer(producer, streaming)
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Record that each write is to be sent at once."""
+        self.no_delay = enabled
 
     def write(self, data: bytes) -> None:
         """Buffer the data, and pause the producer when the buffer is too large."""
@@ -81,6 +88,10 @@ class MemoryTransport(FakeTransport):
     def deliver(self, data: bytes) -> None:
         """Deliver bytes to the server when it reads; discard them after it has closed the connection."""
         self._unread.append(data)
+        self.deliver_unread()
+
+    def deliver_unread(self) -> None:
+        """Deliver what the server has not read yet, as far as it reads."""
         while self.reads and self._unread and not self.disconnecting:
             self.protocol.dataReceived(self._unread.pop(0))
 
@@ -125,7 +136,16 @@ class Endpoint:
 
     """
 
-    def __init__(self, factory: IProtocolFactory, address: str = CLIENT) -> None:
+    def __init__(self, factory: IProtocolFactory, address: str = CLIENT, clock: Clock | None = None) -> None:
+        """Connect.
+
+        Arguments:
+            factory: the server's factory.
+            address: the client's address.
+            clock: the server's clock, if rounds of the reactor are to follow each read until nothing is due.
+
+        """
+        self._clock = clock
         peer = IPv4Address("TCP", address, 50000)
         self.transport = MemoryTransport(factory.buildProtocol(peer), peer)
         if self.transport.protocol is None:
@@ -142,6 +162,11 @@ class Endpoint:
         """Deliver each piece in a separate read."""
         for piece in pieces:
             self.transport.deliver(piece)
+            if self._clock is not None:
+                self._clock.advance(0)
+                # A connection whose address had spent its share of the round before is read from now.
+                self.transport.deliver_unread()
+                self._clock.advance(0)
 
     def answer(self) -> bytes:
         """Read the bytes that the server has sent since the last call."""
@@ -274,30 +299,44 @@ class RecordingSwitchboard:
     Attributes:
         connections: the open connections, by peer.
         addresses: the address key of each peer, including closed connections.
+        slow_starts: the peers whose connection starts slowly.
+        offenders: the peers whose connection was closed for their misbehaviour.
         heard: every received frame with its peer, if the dialect is `PlainDialect`.
+        malformed: the peer of each frame that held no request.
         closed_peers: the peers whose connection ended.
         fails: the names of the methods that raise an error when called.
         is_suspended: the function that a WebSocket calls before it decodes a frame.
+        sent: how many events were sent; a test may raise it.
+        decided: how many decisions were asked for; a test may raise it.
 
     """
 
     connections: dict[PeerId, SignalingProtocol] = field(factory=dict)
     addresses: dict[PeerId, AddressKey] = field(factory=dict)
+    slow_starts: set[PeerId] = field(factory=set)
+    offenders: set[PeerId] = field(factory=set)
     heard: list[tuple[PeerId, bytes]] = field(factory=list)
+    malformed: list[PeerId] = field(factory=list)
     closed_peers: list[PeerId] = field(factory=list)
     fails: set[str] = field(factory=set)
     is_suspended: bool = False
+    sent: int = 0
+    decided: int = 0
 
     @property
     def as_switchboard(self) -> Switchboard:
         """The switchboard, typed as the `Switchboard` that a factory takes."""
         return cast(Switchboard, self)
 
-    def add_connection(self, connection: Connection, address: AddressKey, traits: Traits) -> PeerId:
+    def add_connection(
+        self, connection: Connection, address: AddressKey, traits: Traits, *, slow_start: bool = False
+    ) -> PeerId:
         """Number the peers from 1."""
         self._maybe_fail("add_connection")
         peer = PeerId(len(self.addresses) + 1)
         self.connections[peer], self.addresses[peer] = cast(SignalingProtocol, connection), address
+        if slow_start:
+            self.slow_starts.add(peer)
         return peer
 
     def receive_requests(self, peer: PeerId, requests: Sequence[Request]) -> None:
@@ -306,8 +345,18 @@ class RecordingSwitchboard:
             self._maybe_fail("receive_requests")
         self.heard += [(peer, request.content.encode()) for request in requests if isinstance(request, AppMessage)]
 
-    def remove_connection(self, peer: PeerId, code: int | None = None) -> None:
+    def receive_malformed(self, peer: PeerId, error: DecodeError) -> None:
+        """Record that a frame held no request."""
+        self.malformed.append(peer)
+
+    def fail_connection(self, peer: PeerId) -> None:
+        """Fail the test: the dialects forward nothing directly."""
+        raise AssertionError(peer)
+
+    def remove_connection(self, peer: PeerId, code: int | None = None, *, offended: bool = False) -> None:
         """Record that the connection ended."""
+        if offended:
+            self.offenders.add(peer)
         del self.connections[peer]
         self.closed_peers.append(peer)
         self._maybe_fail("remove_connection")

@@ -14,6 +14,7 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 from signald.tls.context import ServerTLS
+from signald.tls.tls_transport import DirectTLSTransport
 
 
 class Echo(Protocol):
@@ -57,7 +58,7 @@ class Link:
         context: SSL.Context,
         session: SSL.Session | None = None,
         *,
-        protocol: type[TLSMemoryBIOProtocol] = TLSMemoryBIOProtocol,
+        protocol: type[TLSMemoryBIOProtocol] = DirectTLSTransport,
         begin: bool = True,
     ) -> None:
         """Connect the client to the server.

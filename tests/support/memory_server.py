@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 
@@ -16,6 +16,7 @@ from signald.net.origins import OriginRule
 from signald.page.assets import Asset
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
+from signald.server.fairness import FairRounds
 from signald.server.port import SignalingPort
 from signald.server.reflection import RequestReflector
 from signald.server.switchboard import Switchboard
@@ -42,6 +43,7 @@ def make_port(clock: Any, switchboard: Switchboard | None = None, **changes: Any
         budget=changes.pop("budget", None) or ConnectionBudget(limits),
         admission=changes.pop("admission", None) or Admission(limits),
         clock=clock,
+        rounds=changes.pop("rounds", None) or FairRounds.of(clock, limits),
         rule=UpgradeRule.of_port(dialects, origins, bare=bare),
         **changes,
     )
@@ -55,6 +57,8 @@ class MemoryServer:
         record: the switchboard.
         budget: admits WebSockets.
         admission: admits transports.
+        rounds: divides the rounds of the reactor among addresses.
+        due: what the next round of the reactor calls, where rounds are begun by hand.
         page: creates the WebSockets of the page's port.
         bare: creates the WebSockets of the bare port.
         site: the HTTP site of the page's port.
@@ -72,18 +76,22 @@ class MemoryServer:
         ca_der: bytes | None = None,
         hsts: bool = False,
         reflector: RequestReflector | None = None,
+        rounds_by_hand: bool = False,
     ) -> None:
         limits = limits or Limits()
         self.clock = Clock()
         self.record = RecordingSwitchboard()
         self.budget = ConnectionBudget(limits)
+        self.due: list[Callable[[], None]] = []
+        self.rounds = FairRounds.of(self.clock, limits, None, self.due.append if rounds_by_hand else None)
         self.admission = Admission(limits, [ip_network(proxy) for proxy in proxies])
 
         def signaling(*, bare: bool) -> SignalingFactory:
             return SignalingFactory(
                 make_port(
                     self.clock, self.record.as_switchboard, limits=limits, budget=self.budget, bare=bare,
-                    admission=self.admission, origins=origins, dialects=dialects, reflector=reflector,
+                    admission=self.admission, rounds=self.rounds, origins=origins, dialects=dialects,
+                    reflector=reflector,
                 )
             )  # fmt: skip
 
@@ -96,11 +104,13 @@ class ServerCase(SynchronousTestCase):
 
     Attributes:
         bare: whether `dial` connects to the bare port, instead of the page's port.
+        rounds_by_hand: whether the test begins each round of the reactor; otherwise all that are due follow each read.
         server: the server.
 
     """
 
     bare = False
+    rounds_by_hand = False
     server: MemoryServer
 
     def setUp(self) -> None:
@@ -109,7 +119,7 @@ class ServerCase(SynchronousTestCase):
 
     def serve(self, limits: Limits | None = None, **changes: Any) -> None:
         """Start a server with other limits, or with other arguments of `MemoryServer`."""
-        self.server = MemoryServer(limits, **changes)
+        self.server = MemoryServer(limits, rounds_by_hand=self.rounds_by_hand, **changes)
         self.clock, self.record = self.server.clock, self.server.record
 
     @property
@@ -119,14 +129,22 @@ class ServerCase(SynchronousTestCase):
 
     def dial(self, address: str = CLIENT) -> Endpoint:
         """Open a transport connection to the server."""
-        return Endpoint(self.server.bare if self.bare else self.server.site, address)
+        clock = None if self.rounds_by_hand else self.clock
+        return Endpoint(self.server.bare if self.bare else self.server.site, address, clock)
+
+    def next_round(self) -> None:
+        """Begin the next round of the reactor, where that is done by hand."""
+        due, self.server.due[:] = self.server.due[:], []
+        for call in due:
+            call()
 
     def advance(self, seconds: float) -> None:
         """Advance the clock in small steps."""
         self.clock.pump([0.1] * round(seconds * 10))
 
     def nothing_left(self) -> None:
-        """Assert that no connection is open or counted, and that no delayed call is pending."""
+        """Assert that no connection is open or counted, and that no delayed call is pending but that of a round."""
+        self.clock.advance(0)
         server = self.server
         self.assertEqual(server.budget.total, 0)
         ports = server.page.signaling_port, server.bare.signaling_port

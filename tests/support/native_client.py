@@ -33,7 +33,7 @@ class NativeClient:
     ) -> None:
         """Connect to a port of this machine, and accept any certificate.
 
-        Args:
+        Arguments:
             port: the page's port.
             tls: whether the port speaks TLS.
             address: the server's name or address.

@@ -74,7 +74,7 @@ class OperationsWorld:
         path = directory / "token"
         path.write_text(token + "\n")
         path.chmod(0o600)
-        self.token.configure(Operations(admin_token_file=path))
+        self.token.prepare(Operations(admin_token_file=path))()
 
     def ask(
         self, path: str, method: str = "GET", address: str = "127.0.0.1", **headers: str

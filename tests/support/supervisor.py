@@ -1,7 +1,7 @@
 """A service manager for tests: it passes listening sockets to the daemon and receives its sd_notify messages.
 
-It does what systemd does with `Type=notify`, `Sockets=` and `WatchdogSec=`, for one service. No test runs the
-unit under a real systemd.
+It does what systemd does with `Type=notify`, `NotifyAccess=main`, `Sockets=` and `WatchdogSec=`, for one service. No
+test runs the unit under a real systemd.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import sys
 import tempfile
 import threading
 import time
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +23,9 @@ from tests.suites.e2e.waiting import until
 
 #: Seconds that a daemon has to be ready, and to stop.
 PATIENCE = 30.0
+
+#: Seconds that a successor has to load and to take over, on a machine that does other work.
+LOADED_WITHIN = 120.0
 
 BACKLOG = 1024
 
@@ -32,7 +37,11 @@ class Supervisor:
         data: the data directory.
         sockets: those that it holds, by name.
         programs: the daemons, the one that runs last.
-        notifications: every notification, in order.
+        notifications: every notification of the main process, in order.
+        senders: the process IDs that these came from.
+        ignored: the notifications of other processes, as `NotifyAccess=main` ignores them.
+        main: the ID of the main process: the latest one that was started, or that the main process named in `MAINPID=`.
+        script: the command to start; may be changed before a start.
         around: a command that runs another one in its own place; may be changed before a start.
 
     """
@@ -68,7 +77,12 @@ class Supervisor:
         self.notifications: list[str] = []
         # Not in the test's directory, whose path may be too long for an address.
         self._folder = tempfile.TemporaryDirectory(prefix="signald-notify-")
+        self.senders: list[int] = []
+        self.ignored: list[str] = []
+        self.main = 0
+        self.script: str | Path = SCRIPTS / "signald"
         self._receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._receiver.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._receiver.bind(self.notify_path)
         self._listening = threading.Thread(target=self._listen, daemon=True)
         self._listening.start()
@@ -110,11 +124,12 @@ class Supervisor:
         ready = self.count("READY=1")
         given = [f"{name}={bound.fileno()}" for name, bound in self.sockets.items()]
         command: list[str | Path] = [*self.around, sys.executable, "-ISE", Path(__file__).with_name("activate.py")]
-        command += [*given, "--", SCRIPTS / "signald", "--data-dir", self.data, *self._options]
+        command += [*given, "--", self.script, "--data-dir", self.data, *self._options]
         environment = {"HOME": str(self._home), "NOTIFY_SOCKET": self.notify_path}
         if self._watchdog is not None:
             environment["WATCHDOG_USEC"] = str(int(self._watchdog * 1_000_000))
         descriptors = [*self._descriptors, *(bound.fileno() for bound in self.sockets.values())]
+        self.main = 0
         self.programs.append(Program(command, environment=environment, descriptors=descriptors))
 
         def is_ready() -> bool:
@@ -140,13 +155,44 @@ class Supervisor:
         self.start()
         return stopped - begun, time.monotonic() - stopped
 
+    def upgrade(self) -> float:
+        """Send SIGUSR2, and wait until the successor is ready; return the seconds that this took.
+
+        Raises:
+            AssertionError: there is no successor in time; the message has the end of the log.
+
+        """
+        begun, before, ready = time.monotonic(), self.main, self.count("READY=1")
+        os.kill(before, signal.SIGUSR2)
+        try:
+            until(
+                lambda: self.main != before and self.count("READY=1") > ready,
+                LOADED_WITHIN,
+                "a successor to be ready",
+            )
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.program.stderr[-2000:]}") from None
+        until(lambda: not is_running(before), PATIENCE, "the process to end that was succeeded")
+        return time.monotonic() - begun
+
+    def stop_main(self) -> None:
+        """Stop the main process with SIGTERM, and wait for its end; it need not be a child of this process."""
+        os.kill(self.main, signal.SIGTERM)
+        until(lambda: not is_running(self.main), PATIENCE, "the main process to end")
+
     def count(self, line: str) -> int:
         """Return how many notifications contain a line."""
         return sum(line in notification.splitlines() for notification in list(self.notifications))
 
+    def logged(self, event: str) -> int:
+        """How often the daemons logged an event, all together."""
+        return sum(program.stderr.count(f"[{event}]") for program in self.programs)
+
     def close(self) -> None:
         """End the daemon that runs, and close everything."""
         if self.programs:
+            if self.main not in (0, self.program.process.pid) and is_running(self.main):
+                os.kill(self.main, signal.SIGKILL)
             self.program.stop()
         for bound in self.sockets.values():
             bound.close()
@@ -158,5 +204,39 @@ class Supervisor:
         self._folder.cleanup()
 
     def _listen(self) -> None:
-        while notification := self._receiver.recv(4096):
-            self.notifications.append(notification.decode())
+        while True:
+            told, rights, _, _ = self._receiver.recvmsg(4096, 256)
+            descriptors, sender = array("i"), 0
+            for _, kind, data in rights:
+                if kind == socket.SCM_RIGHTS:
+                    descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+                else:
+                    sender = struct.unpack("3i", data)[0]
+            if not told:
+                return
+            self._take(told.decode(), sender)
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _take(self, told: str, sender: int) -> None:
+        """Record a notification; the first one after a start names the main process by its sender.
+
+        A barrier is taken from any process, as systemd takes it.
+        """
+        self.main = self.main or sender
+        if sender != self.main and told != "BARRIER=1":
+            self.ignored.append(told)
+            return
+        self.senders.append(sender)
+        self.notifications.append(told)
+        for line in told.splitlines():
+            if line.startswith("MAINPID="):
+                self.main = int(line.removeprefix("MAINPID="))
+
+
+def is_running(process: int) -> bool:
+    """Return whether a process runs; one that has ended and that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
-from signald.core.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
+from signald.core.actions import Action, Close, Decide, LogCounts, ReportError, Send, SendCredentials
 from signald.core.decisions import JoinSession, OpenSession, Operation
 from signald.core.errors import ErrorCode
 from signald.core.hub import DisconnectReason, Hub
@@ -27,6 +27,7 @@ from signald.core.messages import (
     Opened,
     Request,
     Resume,
+    Role,
     Secret,
     SessionId,
     Survival,
@@ -35,11 +36,17 @@ from signald.core.messages import (
     Welcome,
 )
 from signald.core.registry import MemoryRegistry
+from signald.core.rejoin_tickets import TicketSource
 from signald.core.sessions import Session
 from signald.core.users import PeerId
 from signald.dialects.serde import Serde
 
 HOST_SECRET = b"host" * 8
+
+WALL = 1_800_000_000.0
+"""The wall time, seconds since the epoch."""
+
+TICKETS = TicketSource(HOST_SECRET, lambda: WALL)
 
 HOME = AddressKey("192.0.2.1")
 
@@ -68,6 +75,8 @@ class World:
 
     Attributes:
         now: monotonic seconds; tests may change it.
+        wall: seconds since the epoch; tests may change it.
+        tickets: issues and verifies rejoin tickets.
         hub: the hub.
         registry: the registry.
         unread: the events that each peer was sent and the test has not read yet.
@@ -82,7 +91,9 @@ class World:
     def __init__(self, limits: Limits | None = None) -> None:
         limits = limits or Limits()
         self.now = 1000.0
-        self.hub = Hub(limits=limits, server="signald/test")
+        self.wall = WALL
+        self.tickets = TicketSource(HOST_SECRET, lambda: self.wall)
+        self.hub = Hub(limits, "signald/test", self.tickets)
         self.registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET, now=self.now)
         self.unread: dict[PeerId, list[Event]] = {}
         self.closed: dict[PeerId, ErrorCode] = {}
@@ -91,11 +102,11 @@ class World:
         self.deferred_operations: tuple[type[Operation], ...] = ()
         self.deferred: list[Decide] = []
 
-    def connect(self, traits: Traits | None = None, address: AddressKey = HOME) -> PeerId:
+    def connect(self, traits: Traits | None = None, address: AddressKey = HOME, *, slow_start: bool = False) -> PeerId:
         """Open a connection."""
         peer = PeerId(len(self.unread) + 1)
         self.unread[peer] = []
-        self.carry_out(self.hub.connected(peer, address, traits or Traits(), self.now))
+        self.carry_out(self.hub.connected(peer, address, traits or Traits(), self.now, slow_start=slow_start))
         return peer
 
     def send(self, peer: PeerId, *requests: Request) -> list[Event]:
@@ -137,6 +148,8 @@ class World:
                 case Decide(id, operation):
                     outcome = self.registry.decide(self.without_password(operation))
                     todo.extend(self.hub.decided(id, outcome, self.now))
+                case ReportError(_, error):
+                    raise error
                 case LogCounts(users, sessions):
                     self.counts.append((users, sessions))
 
@@ -191,6 +204,10 @@ class World:
         self.receive(host_peer)
         return host_peer, host_user, guest_peer, guest_user, session
 
+    def ticket(self, session: SessionId, user: UserId, role: Role = Role.GUEST) -> str:
+        """Return the rejoin ticket that a member gets now."""
+        return self.tickets.issue(session, user, role, self.hub.limits.session_life_seconds)
+
     def state(self) -> tuple[object, ...]:
         """Return the state that a rejected request must not change: everything except budgets and counters."""
         users = {
@@ -217,10 +234,12 @@ class Client:
 
     """
 
-    def __init__(self, world: World, instance: str | None = "one", address: AddressKey = HOME) -> None:
+    def __init__(
+        self, world: World, instance: str | None = "one", address: AddressKey = HOME, *, slow_start: bool = False
+    ) -> None:
         self.world = world
         self.instance = None if instance is None else Instance(instance)
-        self.peer = world.connect(address=address)
+        self.peer = world.connect(address=address, slow_start=slow_start)
         self.secret: Secret | None = None
         self.received = 0
         self.survival: Survival | None = None
@@ -252,14 +271,22 @@ class Client:
         """Lose the connection."""
         self.world.disconnect(self.peer, ending)
 
-    def resume(self, instance: str | None = None, secret: Secret | None = None) -> list[Event]:
+    def resume(
+        self,
+        instance: str | None = None,
+        secret: Secret | None = None,
+        connected: tuple[UserId, ...] = (),
+        *,
+        slow_start: bool = False,
+    ) -> list[Event]:
         """Resume on a new connection, and return the events after the `welcome`."""
         self.instance = self.instance if instance is None else Instance(instance)
         known = secret or self.secret
         assert known is not None
         assert self.instance is not None
-        self.peer = self.world.connect()
-        return self.send(Resume(1, self.user, known, self.instance, Count(self.received)))[1:]
+        self.peer = self.world.connect(slow_start=slow_start)
+        request = Resume(1, self.user, known, self.instance, Count(self.received), connected=connected)
+        return self.send(request)[1:]
 
     def open(self, request: Open | None = None) -> SessionId:
         """Open a session."""

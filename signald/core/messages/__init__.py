@@ -46,6 +46,8 @@ from signald.core.messages.identifiers import (
     UserId,
 )
 from signald.core.messages.requests import (
+    MAX_CONNECTED_USERS,
+    MAX_TICKET_CHARACTERS,
     MAX_TOKEN_CHARACTERS,
     Ack,
     Admit,
@@ -88,6 +90,8 @@ from signald.core.messages.values import (
 
 __all__ = [
     "INTERNAL",
+    "MAX_CONNECTED_USERS",
+    "MAX_TICKET_CHARACTERS",
     "MAX_TOKEN_CHARACTERS",
     "UNCOUNTED",
     "Ack",

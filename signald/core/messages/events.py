@@ -37,6 +37,7 @@ class Welcome:
         ice_servers: the STUN and TURN servers for its peer connections.
         secret: the secret for the next resume; None where the client cannot resume.
         grace: seconds after a lost connection within which the client may resume.
+        hold: seconds after a `GoingAway` within which the client may resume.
         resumed: after a resume, how much of the earlier state was restored.
         received: after a resume that restored everything, how many counted messages of the client have arrived.
         role: the role that the client's token grants; None without a token.
@@ -53,6 +54,7 @@ class Welcome:
     ice_servers: tuple[IceServer, ...]
     secret: Secret | None = field(default=None, repr=False)
     grace: float | None = None
+    hold: float | None = None
     resumed: Survival | None = None
     received: Count | None = None
     role: Role | None = None
@@ -64,7 +66,8 @@ class Welcome:
 class Opened:
     """The reply to `Open`; `members` are the others, and `host_key` reopens a kept session.
 
-    `relay_only` says that all media goes through TURN servers.
+    `relay_only` says that all media goes through TURN servers. With `ticket` the client comes back into the session
+    when the server has lost its identity; a client that cannot resume gets none.
     """
 
     session: SessionId
@@ -75,6 +78,7 @@ class Opened:
     label: str | None = None
     host_key: Secret | None = field(default=None, repr=False)
     relay_only: bool = False
+    ticket: str | None = field(default=None, repr=False)
     id: RequestId | None = None
 
 
@@ -82,7 +86,7 @@ class Opened:
 class Joined:
     """The receiver is a member now, or again after its state was lost; `members` are the others in join order.
 
-    It is the reply to `Join`. `relay_only` is as in `Opened`.
+    It is the reply to `Join`. `relay_only` and `ticket` are as in `Opened`.
     """
 
     session: SessionId
@@ -93,6 +97,7 @@ class Joined:
     members: tuple[MemberView, ...]
     label: str | None = None
     relay_only: bool = False
+    ticket: str | None = field(default=None, repr=False)
     id: RequestId | None = None
 
 
@@ -172,10 +177,11 @@ class MemberRenewed:
 
 @frozen
 class HostChanged:
-    """Another member has become the host, or the receiver has."""
+    """Another member has become the host, or the receiver has, with the `ticket` of a host."""
 
     session: SessionId
     user: UserId
+    ticket: str | None = field(default=None, repr=False)
 
 
 @frozen
@@ -279,9 +285,10 @@ class IceServers:
 
 @frozen
 class GoingAway:
-    """The server is about to stop; the client reconnects after `after` seconds."""
+    """The server is stopping; the client reconnects after `after` seconds, and holds messages for `hold` seconds."""
 
     after: float
+    hold: float | None = None
 
 
 @frozen

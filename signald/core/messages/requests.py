@@ -7,6 +7,12 @@ from attrs import field, frozen
 from signald.core.messages.identifiers import Count, Instance, RequestId, Secret, SessionId, UserId
 from signald.core.messages.values import INTERNAL, Candidate, Negotiation, Source, bounded
 
+MAX_TICKET_CHARACTERS = 128
+"""The most characters of a rejoin ticket; those of this version have at most 100."""
+
+MAX_CONNECTED_USERS = 64
+"""The most users with whom a client can say that it is still connected."""
+
 MAX_TOKEN_CHARACTERS = 4096
 """The most characters of a token: enough for dozens of claims, and little enough to keep in memory for each user."""
 
@@ -44,6 +50,8 @@ class Resume:
         received: how many counted events the client has received.
         agent, features: as in `Hello`.
         token: as in `Hello`; it counts for the new identity that replaces one that cannot be resumed.
+        connected: the members of the client's sessions with whom it still has its peer connections. It counts where
+            only the membership is restored.
 
     """
 
@@ -55,6 +63,7 @@ class Resume:
     agent: str | None = field(default=None, metadata=bounded(64))
     features: tuple[str, ...] = field(default=(), metadata=bounded(32))
     token: str | None = field(default=None, metadata=bounded(MAX_TOKEN_CHARACTERS), repr=False)
+    connected: tuple[UserId, ...] = field(default=(), metadata=bounded(MAX_CONNECTED_USERS))
     id: RequestId | None = None
 
 
@@ -72,6 +81,10 @@ class Open:
         keep: whether the session is kept after its end, and the host gets a host key to reopen it.
         relay_only: whether all media has to go through TURN servers.
         session, host_key: the kept session to reopen, and its key; a token for that session replaces the key.
+        ticket: the rejoin ticket of an earlier identity of the sender; the ticket of a host replaces the key of a
+            session that is not open.
+        connected: the users with whom the sender still has its peer connections, by the ids that it knows. Those of
+            them who show their tickets are let in without password and lobby.
 
     """
 
@@ -85,16 +98,29 @@ class Open:
     relay_only: bool = False
     session: SessionId | None = None
     host_key: Secret | None = field(default=None, repr=False)
+    ticket: str | None = field(default=None, metadata=bounded(MAX_TICKET_CHARACTERS), repr=False)
+    connected: tuple[UserId, ...] = field(default=(), metadata=bounded(MAX_CONNECTED_USERS))
     id: RequestId | None = None
 
 
 @frozen
 class Join:
-    """Join a session as a guest; `name` is the guest's display name."""
+    """Join a session as a guest.
+
+    Attributes:
+        session: the session.
+        name: the guest's display name.
+        password: the session's password.
+        ticket: the rejoin ticket of an earlier identity of the sender, which was a member of the session.
+        connected: as in `Open`.
+
+    """
 
     session: SessionId
     name: str | None = field(default=None, metadata=bounded(64))
     password: str | None = field(default=None, metadata=bounded(128, least=1), repr=False)
+    ticket: str | None = field(default=None, metadata=bounded(MAX_TICKET_CHARACTERS), repr=False)
+    connected: tuple[UserId, ...] = field(default=(), metadata=bounded(MAX_CONNECTED_USERS))
     id: RequestId | None = None
 
 

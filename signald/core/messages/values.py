@@ -158,6 +158,9 @@ class MemberView:
         messages: whether this member accepts application messages.
         away: whether its connection is lost and the reconnect grace runs.
         name: its display name.
+        former: its earlier user id, which its rejoin ticket proves; None for a member that came without a ticket.
+        connected: whether both have said, when they came back, that they still have their peer connection: they keep
+            it, and do not negotiate from the start.
 
     """
 
@@ -170,6 +173,8 @@ class MemberView:
     messages: bool = True
     away: bool = False
     name: str | None = None
+    former: UserId | None = None
+    connected: bool = False
 
 
 @frozen

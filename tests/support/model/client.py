@@ -148,6 +148,7 @@ class Client:
         losses: how often the client lost messages, its identity or a membership.
         last_numbers: the number of the last message from each sender.
         requests: how many requests the client has sent.
+        tickets: the latest rejoin ticket for each session that the client was ever a member of.
 
     """
 
@@ -173,11 +174,17 @@ class Client:
     losses: int = 0
     last_numbers: dict[int, int] = field(factory=dict)
     requests: int = 0
+    tickets: dict[SessionId, str] = field(factory=dict)
 
     @property
     def instance(self) -> Instance:
         """Return the id of the client's current run."""
         return Instance(f"{self.number}.{self.loads}")
+
+    def _keep_ticket(self, event: Opened | Joined | HostChanged) -> None:
+        expect((event.ticket is None) is (self.kind is not Kind.RESUMABLE), "a ticket is missing, or is too many")
+        if event.ticket is not None:
+            self.tickets[event.session] = event.ticket
 
     # Sending
 
@@ -186,7 +193,8 @@ class Client:
         self.socket = socket
         self.welcomed = False
         if self.secret is not None:
-            resume = Resume(1, self.user, self.secret, self.instance, Count(self.received))
+            connected = tuple(sorted({user for room in self.rooms.values() for user in room.members}))
+            resume = Resume(1, self.user, self.secret, self.instance, Count(self.received), connected=connected)
             socket.to_server.append(resume)
         elif self.kind is Kind.RESUMABLE:
             socket.to_server.append(Hello(1, instance=self.instance))
@@ -330,10 +338,12 @@ class Client:
         match event:
             case Opened():
                 self._check_reply(event.id)
+                self._keep_ticket(event)
                 self._enter_session(event.session, Role.HOST, event.members)
             case Joined():
                 if event.session not in self.waiting_at or event.id in self.awaited:
                     self._check_reply(event.id)
+                self._keep_ticket(event)
                 self._enter_session(event.session, event.role, event.members)
             case Waiting():
                 if event.id is not None:
@@ -386,6 +396,10 @@ class Client:
                 expect(room.members[user].away is not away, "a member was away twice or back twice")
                 room.members[user] = evolve(room.members[user], away=away)
             case HostChanged(_, user):
+                if user == self.user:
+                    self._keep_ticket(event)
+                else:
+                    expect(event.ticket is None, "another host's ticket was sent")
                 self._host_changed(session, room, user)
             case Knock(_, user):
                 expect(room.role is Role.HOST, "a knock was sent to a guest")

@@ -7,19 +7,20 @@ from collections.abc import Iterable
 
 from attrs import define, evolve, field
 
-from signald.core.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
+from signald.core.actions import Action, Close, Decide, LogCounts, ReportError, Send, SendCredentials
 from signald.core.decisions import JoinSession, OpenSession, Operation, Outcome
 from signald.core.errors import ErrorCode
 from signald.core.hub import DisconnectReason, Hub
 from signald.core.ice_server import IceServer
 from signald.core.ids import IdSource
+from signald.core.journal_records import Recorder, rebuild
 from signald.core.limits import Limits
 from signald.core.messages import Error, Event, Hello, RequestId, Resume, Traits
 from signald.core.registry import MemoryRegistry
-from signald.core.snapshot import dump, load, restore, take_snapshot
+from signald.core.snapshot import Snapshot, dump, load, restore, take_snapshot
 from signald.core.users import DecisionId, PeerId
 from tests.support.model.client import Client, Kind, Socket, expect
-from tests.support.world import HOME, HOST_SECRET, SERDE
+from tests.support.world import HOME, HOST_SECRET, SERDE, TICKETS
 
 LIMITS = Limits(
     message_rate=1e9,
@@ -82,7 +83,7 @@ class System:
         self._start()
 
     def _start(self) -> None:
-        self.hub = Hub(LIMITS, "model")
+        self.hub = Hub(LIMITS, "model", TICKETS)
         self.hub.ice.reload_servers((), TURN_SECONDS, relay_only=False, now=self.now)
         ids = random_ids(self.seed)
         self.registry = MemoryRegistry(ids, LIMITS, HOST_SECRET, now=self.now)
@@ -200,7 +201,17 @@ class System:
         """Take a snapshot, lose every connection, and restore the snapshot in a new server process."""
         while self.outcomes:
             self.deliver_outcome(chance)
-        snapshot = load(dump(take_snapshot(self.hub, self.registry, self.now)))
+        self._start_again(load(dump(take_snapshot(self.hub, self.registry, self.now))), chance)
+
+    def crash(self, chance: random.Random) -> None:
+        """Lose every connection, and restore in a new server process what the journal of the old one contains."""
+        while self.outcomes:
+            self.deliver_outcome(chance)
+        recorder = Recorder(self.hub, self.registry)
+        records = [recorder.of_key(key, self.now, 0.0) for key in recorder.subjects()]
+        self._start_again(rebuild({record.key: record.body for record in records}).snapshot, chance)
+
+    def _start_again(self, snapshot: Snapshot, chance: random.Random) -> None:
         for client in self.clients:
             socket = client.socket
             if socket is None:
@@ -252,6 +263,8 @@ class System:
                         found[1].to_client.append(code)
                 case Decide(id, operation):
                     self.outcomes.append((id, self.registry.decide(_without_password(operation))))
+                case ReportError(_, error):
+                    raise error
                 case LogCounts():
                     pass
 

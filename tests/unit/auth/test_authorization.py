@@ -8,15 +8,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.auth.authorization import Decider
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
 from signald.config.settings import Tokens
 from signald.config.settings import Webhook as Settings
+from signald.core.decisions import (
+    HostCommand,
+    Identify,
+    JoinSession,
+    LeaveSession,
+    OpenSession,
+    Operation,
+    Outcome,
+    Refused,
+)
 from signald.core.errors import ErrorCode
 from signald.core.hub import Hub
 from signald.core.limits import AddressKey, Limits
@@ -31,7 +42,7 @@ from signald.net.http_client import client_of, post
 from signald.server.switchboard import Switchboard
 from tests.support.access import NOW, SECRET, Agent, make_chain, minted
 from tests.support.connections import MemoryConnection
-from tests.support.world import HOME, HOST_SECRET, counting_bytes
+from tests.support.world import HOME, HOST_SECRET, TICKETS, counting_bytes
 
 SESSION = SessionId("7Q2M9RT6ZC")
 HOST = {"role": "host", "session": SESSION}
@@ -57,7 +68,7 @@ class FakeWebhook(Webhook):
         """Return True."""
         return True
 
-    def ask(self, question: Question) -> Deferred[Verdict]:
+    def ask(self, question: Question, address: AddressKey) -> Deferred[Verdict]:
         """Record the question, and answer."""
         self.questions.append(question)
         return self.verdict if isinstance(self.verdict, Deferred) else succeed(self.verdict)
@@ -121,19 +132,21 @@ class AuthorizationCase(SynchronousTestCase):
     def make_switchboard(self, webhook: Webhook | None = None) -> Switchboard:
         """Create a switchboard and its chain."""
         limits = Limits()
-        hub = Hub(limits=limits, server="signald/test")
+        hub = Hub(limits, "signald/test", TICKETS)
         self.registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
         self.tokens = TokenVerifier(self.settings)
         webhook = webhook or Webhook(
             Settings(), partial(post, client_of(Agent())), self.clock, lambda: self.now, lambda: "id"
         )
-        chain = make_chain(self.registry, self.tokens, webhook, maybeDeferred, lambda: self.now)
+        chain = make_chain(
+            self.registry, hub.guesses, self.tokens, webhook, maybeDeferred, self.clock, lambda: self.now
+        )
         return Switchboard(hub, self.registry, chain, self.clock)
 
     def need(self, need: TokenNeed) -> None:
         """Change which operations need a token."""
         self.settings = evolve(self.settings, need=need)
-        self.tokens.configure(self.settings)
+        self.tokens.prepare(self.settings)()
 
     def client(self, token: str | None = None, **claims: Any) -> Client:
         """Return a welcomed client; with claims it presents a token."""
@@ -142,6 +155,45 @@ class AuthorizationCase(SynchronousTestCase):
             token = minted(**claims)
         self.assertEqual(client.hello(token, instance=f"i{client.connection.peer}")["type"], "welcome")
         return client
+
+
+@define
+class RecordingChain:
+    """A chain that records what another one returned.
+
+    Attributes:
+        chain: decides.
+        returned: what it returned for each operation, in order.
+
+    """
+
+    chain: Decider
+    returned: list[tuple[type[Operation], object]] = field(factory=list)
+
+    def decide(self, operation: Operation) -> Outcome | Deferred[Outcome]:
+        """Have the operation decided."""
+        outcome = self.chain.decide(operation)
+        self.returned.append((type(operation), outcome))
+        return outcome
+
+
+class MemoryTests(AuthorizationCase):
+    """Where memory decides, no operation takes the cost of a Deferred."""
+
+    def test_at_once(self) -> None:
+        """Hello, open, join, leave and end are decided within the call, with a token and without one."""
+        everyone: list[dict[str, Any]] = [{}, {"signald": {"role": "host"}}]
+        for claims in everyone:
+            record = RecordingChain(self.switchboard.access)
+            self.switchboard.access = record
+            host, guest = self.client(**claims), self.client()
+            session = host.say("open")["session"]
+            self.assertEqual(guest.say("join", session=session)["type"], "joined")
+            self.assertEqual(guest.say("leave", session=session)["type"], "left")
+            host.say("end", session=session)
+            wanted = {Identify, OpenSession, JoinSession, LeaveSession, HostCommand}
+            self.assertLessEqual(wanted, {operation for operation, _ in record.returned})
+            self.assertEqual([each for each in record.returned if isinstance(each[1], Deferred | Refused)], [])
 
 
 class HelloTests(AuthorizationCase):
@@ -440,13 +492,79 @@ class WebhookTests(AuthorizationCase):
         self.assertEqual(len(self.registry.sessions), 1)
 
     def test_refused_without_a_question(self) -> None:
-        """No question is sent for an operation that the token forbids, nor for an unknown session id."""
+        """No question is sent for an operation that the token forbids, nor for an address without guesses left."""
         self.answer(ErrorCode.NOT_PERMITTED)
         self.assertEqual(self.client(signald=GUEST).say("open")["code"], "not-permitted")
+        self.assertEqual(self.questions, [])
         bob = self.client()
         codes = [bob.say("join", session=f"{guess:010}")["code"] for guess in range(11)]
         self.assertEqual(codes, ["unknown-session"] * 10 + ["too-many-guesses"])
-        self.assertEqual(self.questions, [])
+        self.assertEqual(len(self.questions), 10)
+
+    def stranger(self, address: str) -> Client:
+        """Return a welcomed client with an address of its own."""
+        client = Client(self.switchboard, address=address)
+        client.hello()
+        return client
+
+    def test_a_hidden_session_is_like_an_unknown_one(self) -> None:
+        """A session that the webhook answers to be unknown gets as many answers and questions as one that is."""
+        session = self.client().say("open")["session"]
+        found = []
+        for id, address in ((session, "192.0.2.70"), ("ZZZZZZZZZZ", "192.0.2.71")):
+            stranger = self.stranger(address)
+            self.questions.clear()
+            self.answer(ErrorCode.UNKNOWN_SESSION)
+            codes = [stranger.say("join", session=id)["code"] for _ in range(14)]
+            found.append((codes, len(self.questions)))
+            self.answer(ErrorCode.DECISION_UNAVAILABLE)
+            other = self.stranger(f"{address}0")
+            codes = [other.say("join", session=id)["code"] for _ in range(14)]
+            self.assertEqual(codes, ["decision-unavailable"] * 14)
+        self.assertEqual(found[0], found[1])
+        self.assertEqual(found[0], (["unknown-session"] * 10 + ["too-many-guesses"] * 4, 10))
+
+    def test_an_unknown_session_stays_unknown(self) -> None:
+        """A session that does not exist is answered as unknown, and charged, whatever the webhook says about it."""
+        for number, verdict in enumerate((None, ErrorCode.NOT_PERMITTED, ErrorCode.SESSION_FULL)):
+            self.answer(verdict)
+            stranger = self.stranger(f"192.0.2.{70 + number}")
+            codes = [stranger.say("join", session=f"{guess:010}")["code"] for guess in range(11)]
+            self.assertEqual(codes, ["unknown-session"] * 10 + ["too-many-guesses"])
+
+    def test_a_member_that_returns_before_the_host(self) -> None:
+        """After a crash, a member with a rejoin ticket waits for the host, although the session is still unknown."""
+        session = self.client().say("open")["session"]
+        ticket = self.client().say("join", session=session)["ticket"]
+        self.switchboard = self.make_switchboard(self.webhook)
+        answer = self.client().say("join", session=session, ticket=ticket)
+        self.assertEqual((answer["type"], answer.get("reason")), ("waiting", "host"))
+
+    def test_guesses_at_once(self) -> None:
+        """Of many guesses that the webhook is asked about at once ten are answered, and a right one is none of them."""
+        session = self.client().say("open")["session"]
+        strangers = [self.stranger("192.0.2.70") for _ in range(90)]
+        answers: list[Deferred[Verdict]] = [Deferred() for _ in strangers]
+        for number, (stranger, answer) in enumerate(zip(strangers, answers, strict=True)):
+            self.answer(answer)
+            stranger.say("join", session=session if number == 50 else f"Z{number:09}")
+        for answer in answers:
+            answer.callback(None)
+        codes = [stranger.frames[-1]["code"] for stranger in strangers]
+        self.assertEqual(codes, ["unknown-session"] * 10 + ["too-many-guesses"] * 80)
+
+    def test_many_who_join_at_once(self) -> None:
+        """Many people behind one address who join at once are let in, however long the webhook takes."""
+        session = self.client().say("open", capacity=8)["session"]
+        guests = [self.stranger("192.0.2.70") for _ in range(40)]
+        answers: list[Deferred[Verdict]] = [Deferred() for _ in guests]
+        for guest, answer in zip(guests, answers, strict=True):
+            self.answer(answer)
+            guest.say("join", session=session)
+        for answer in answers:
+            answer.callback(None)
+        codes = [guest.frames[-1].get("code", "joined") for guest in guests]
+        self.assertEqual(set(codes), {"joined", "session-full"})
 
     def test_password(self) -> None:
         """A password is verified after the webhook has allowed the join."""

@@ -431,11 +431,13 @@ class KeyFileTests(VerifierCase):
         """New settings replace the old settings; settings that cannot be used change nothing."""
         verifier = TokenVerifier(self.settings)
         with self.assertRaises(ConfigError):
-            verifier.configure(Tokens(secret_file=self.directory / "none", need=TokenNeed.EVERYONE))
+            verifier.prepare(Tokens(secret_file=self.directory / "none", need=TokenNeed.EVERYONE))
         self.assertIs(verifier.need, TokenNeed.NOBODY)
         verifier.verify(minted(), NOW)
         new = b"another secret of the tests, as long"
-        verifier.configure(Tokens(secret_file=self.write("new", new, 0o600), need=TokenNeed.HOSTS))
+        apply = verifier.prepare(Tokens(secret_file=self.write("new", new, 0o600), need=TokenNeed.HOSTS))
+        verifier.verify(minted(), NOW)
+        apply()
         self.assertIs(verifier.need, TokenNeed.HOSTS)
         verifier.verify(minted(new), NOW)
         with self.assertRaises(SignalError):
@@ -447,7 +449,7 @@ class KeyFileTests(VerifierCase):
         new = b"another secret of the tests, as long"
         self.write("secret", new, 0o600)
         verifier.verify(minted(), NOW)
-        verifier.configure(self.settings)
+        verifier.prepare(self.settings)()
         verifier.verify(minted(new), NOW)
 
     def test_repr_hides_secrets(self) -> None:

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.budgets import (
-    OFFENCE_COST,
     AddressBudget,
     ConnectionBudget,
+    GuessBudgets,
     RateLimit,
     connection_rate,
     guess_rate,
     http_request_rate,
+    message_rate,
     session_rate,
 )
 from signald.core.errors import ErrorCode
@@ -40,6 +41,8 @@ class RateLimitTests(SynchronousTestCase):
             address_request_burst=4,
             address_session_rate=5.0,
             address_session_burst=6,
+            address_message_rate=9.0,
+            address_message_burst=100,
             failed_guesses=7,
             failed_guesses_seconds=14.0,
             network_factor=8,
@@ -48,6 +51,7 @@ class RateLimitTests(SynchronousTestCase):
         self.assertEqual(connection_rate(limits), RateLimit(1.0, 2, 8, 99))
         self.assertEqual(http_request_rate(limits), RateLimit(3.0, 4, 8, 99))
         self.assertEqual(session_rate(limits), RateLimit(5.0, 6, 8, 99))
+        self.assertEqual(message_rate(limits), RateLimit(9.0, 100, 8, 99))
         self.assertEqual(guess_rate(limits), RateLimit(0.5, 7, 8, 99))
 
 
@@ -65,6 +69,37 @@ class AddressBudgetTests(SynchronousTestCase):
         self.assertFalse(budget.has_token(in_network(2), 0.9))
         budget.charge(BOB, 10**9, 0.0)
         self.assertTrue(budget.take_token(BOB, 30.0))
+
+    def test_seconds_until_there_are_tokens(self) -> None:
+        """An address waits for its own bucket and for its network's; never for more than the burst."""
+        budget = AddressBudget(RateLimit(2.0, 10, 2, 100))
+        self.assertEqual(budget.seconds_until(ANN, 10, 0.0), 0.0)
+        budget.charge(ANN, 14, 0.0)
+        for tokens, seconds in ((0, 2.0), (1, 2.5), (10, 7.0), (99, 7.0)):
+            self.assertEqual(budget.seconds_until(ANN, tokens, 0.0), seconds, tokens)
+        self.assertEqual(budget.seconds_until(ANN, 1, 2.0), 0.5)
+        self.assertEqual(budget.seconds_until(BOB, 1, 0.0), 0.0)
+        for number in range(3):
+            budget.charge(in_network(number), 10, 0.0)
+        # The network, which counts as two addresses, owes ten tokens, of which it gets four in a second.
+        self.assertEqual(budget.seconds_until(in_network(99), 0, 0.0), 2.5)
+        self.assertEqual(budget.seconds_until(in_network(99), 1, 0.0), 2.75)
+        self.assertEqual(budget.seconds_until(in_network(99), 1, 60.0), 0.0)
+
+    def test_a_returned_token(self) -> None:
+        """A token that is given back is there again for the address and its network; no budget exceeds its burst."""
+        budget = AddressBudget(RateLimit(1.0, 2, 1, 100))
+        for key, neighbour in ((BOB, BOB), (in_network(1), in_network(2))):
+            for _ in range(2):
+                budget.take_token(key, 0.0)
+            self.assertFalse(budget.has_token(neighbour, 0.0))
+            budget.return_token(key, 0.0)
+            self.assertEqual([budget.take_token(neighbour, 0.0) for _ in range(2)], [True, False])
+        budget.take_token(ANN, 0.0)
+        budget.return_token(ANN, 5.0)
+        budget.return_token(ANN, 5.0)
+        self.assertNotIn(ANN, budget.full_at)
+        self.assertEqual([budget.take_token(ANN, 5.0) for _ in range(3)], [True, True, False])
 
     def test_burst_and_rate(self) -> None:
         """An address can take its burst at once and then the rate; each address has its own bucket."""
@@ -202,11 +237,41 @@ class ConnectionBudgetTests(SynchronousTestCase):
             budget.release(ANN)
         self.assertIsNone(budget.admit(ANN, 0.0))
 
-    def test_an_offence_costs_many_new_connections(self) -> None:
-        """A peer that had to be disconnected cannot reconnect at once; another address is not affected."""
-        budget = ConnectionBudget(Limits(address_connection_burst=OFFENCE_COST + 1))
-        budget.admit(ANN, 0.0)
-        budget.release(ANN)
+    def test_an_offence_refuses_nobody(self) -> None:
+        """After many offences others behind the address connect as before; the address pays for ten minutes at most."""
+        budget = ConnectionBudget(Limits())
+        self.assertFalse(budget.has_offended(ANN, 0.0))
         budget.charge_offence(ANN, 0.0)
-        self.assertEqual(budget.admit(ANN, 0.0), ErrorCode.TOO_MANY_NEW_CONNECTIONS)
-        self.assertIsNone(budget.admit(BOB, 0.0))
+        self.assertEqual([budget.has_offended(ANN, now) for now in (0.0, 59.0, 61.0)], [True, True, False])
+        for _ in range(1000):
+            budget.charge_offence(ANN, 0.0)
+        self.assertEqual([budget.admit(ANN, 0.0) for _ in range(50)], [None] * 50)
+        self.assertEqual([budget.has_offended(ANN, now) for now in (599.0, 601.0)], [True, False])
+        self.assertFalse(budget.has_offended(BOB, 0.0))
+        budget.prune(601.0)
+        self.assertEqual(budget.offences.full_at, {})
+
+    def test_other_limits_of_offences(self) -> None:
+        """A reload changes how many addresses a network counts as for offences too."""
+        budget = ConnectionBudget(Limits(network_factor=1))
+        budget.charge_offence(in_network(1), 0.0)
+        self.assertTrue(budget.has_offended(in_network(2), 0.0))
+        budget.reload_limits(Limits(network_factor=16))
+        budget.charge_offence(in_network(3), 600.0)
+        self.assertFalse(budget.has_offended(in_network(4), 600.0))
+
+
+class GuessBudgetsTests(SynchronousTestCase):
+    """The budgets for wrong guesses."""
+
+    def test_kinds(self) -> None:
+        """Each kind of secret has a budget of its own; a reload changes all of them, and full ones are forgotten."""
+        guesses = GuessBudgets.of(Limits(failed_guesses=1))
+        budgets = (guesses.sessions, guesses.passwords, guesses.tokens)
+        for budget in budgets:
+            self.assertEqual([budget.take_token(ANN, 0.0) for _ in range(2)], [True, False])
+        guesses.reload_limits(Limits(failed_guesses=2))
+        for budget in budgets:
+            self.assertEqual(budget.rate_limit, guess_rate(Limits(failed_guesses=2)))
+        guesses.prune(1800.0)
+        self.assertEqual([budget.full_at for budget in budgets], [{}] * 3)

@@ -34,7 +34,11 @@ class GraceTests(SynchronousTestCase):
 
     def test_the_grace_depends_on_how_the_connection_ended(self) -> None:
         """A lost connection has the long grace period, a reloading page the short one, and a deliberate close none."""
-        for reason, seconds in ((DisconnectReason.LOST, 30.0), (DisconnectReason.RELOADING, 5.0)):
+        for reason, seconds in (
+            (DisconnectReason.LOST, 30.0),
+            (DisconnectReason.OFFENCE, 30.0),
+            (DisconnectReason.RELOADING, 5.0),
+        ):
             self.client = Client(self.world)
             self.client.lose(reason)
             self.world.tick(seconds - 0.1)

@@ -27,7 +27,7 @@ from signald.core.messages import (
     Welcome,
 )
 from signald.core.users import PeerId
-from tests.support.world import HOME
+from tests.support.world import HOME, TICKETS
 
 ANN = UserId("0" * 26)
 ELSEWHERE = AddressKey("198.51.100.9")
@@ -38,7 +38,7 @@ class HandshakeTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """No connection is open."""
-        self.hub = Hub(limits=Limits(failed_guesses=2), server="test")
+        self.hub = Hub(Limits(failed_guesses=2), "test", TICKETS)
         self.peers = 0
 
     def connect(self, address: AddressKey = HOME) -> PeerId:
@@ -68,6 +68,17 @@ class HandshakeTests(SynchronousTestCase):
         assert isinstance(welcome, Send)
         assert isinstance(welcome.event, Welcome)
         self.assertEqual((welcome.event.role, welcome.event.session), (Role.HOST, SessionId("7Q2M9RT6ZC")))
+
+    def test_the_welcome_states_how_long_the_state_is_held(self) -> None:
+        """A client that can resume learns for how long; one that cannot learns of no such time."""
+        self.hub = Hub(Limits(), "test", TICKETS, hold=300.0)
+        for secret, hold in ((Secret("s"), 300.0), (None, None)):
+            _, decide = self.hello()
+            assert isinstance(decide, Decide)
+            [welcome] = self.hub.decided(decide.id, Identified(UserId(f"user{hold}"), secret, None), 0.0)
+            assert isinstance(welcome, Send)
+            assert isinstance(welcome.event, Welcome)
+            self.assertEqual(welcome.event.hold, hold)
 
     def test_invalid_tokens_are_rate_limited_by_address(self) -> None:
         """After two invalid tokens from an address no further token from it is verified.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode
@@ -220,12 +221,16 @@ class HandOverTests(Case):
     """A hand-over to another host."""
 
     def test_the_guest_is_the_host(self) -> None:
-        """All members get the new host; the previous one has a guest's rights and may leave without an end."""
+        """All members get the new host; the previous one has a guest's rights and may leave without an end.
+
+        The new host gets the rejoin ticket of a host.
+        """
         bob, cat = self.join_client(), self.join_client()
         bob.receive()
         changed = HostChanged(self.session, bob.user)
+        ticket = self.world.ticket(self.session, bob.user, Role.HOST)
         self.assertEqual(self.ann.send(HandOver(self.session, bob.user, ID)), [changed, DONE])
-        self.assertEqual((bob.receive(), cat.receive()), ([changed], [changed]))
+        self.assertEqual((bob.receive(), cat.receive()), ([evolve(changed, ticket=ticket)], [changed]))
         refused = Error(ErrorCode.WRONG_ROLE, Remove, self.session)
         self.assertEqual(self.ann.send(Remove(self.session, cat.user)), [refused])
         self.assertEqual(self.ann.send(Leave(self.session)), [Left(self.session)])
@@ -247,9 +252,13 @@ class SuccessionTests(Case):
         for client in (bob, cat):
             client.receive()
         self.assertEqual(self.ann.send(Leave(self.session)), [Left(self.session)])
-        news = [MemberLeft(self.session, self.ann.user, LeaveReason.LEFT), HostChanged(self.session, bob.user)]
-        self.assertEqual(bob.receive(), [*news, Knock(self.session, dan.user)])
-        self.assertEqual(cat.receive(), news)
+        left, changed = (
+            MemberLeft(self.session, self.ann.user, LeaveReason.LEFT),
+            HostChanged(self.session, bob.user),
+        )
+        ticket = self.world.ticket(self.session, bob.user, Role.HOST)
+        self.assertEqual(bob.receive(), [left, evolve(changed, ticket=ticket), Knock(self.session, dan.user)])
+        self.assertEqual(cat.receive(), [left, changed])
 
     def test_the_host_is_gone(self) -> None:
         """A present guest becomes the host rather than a guest that is away."""
@@ -259,10 +268,9 @@ class SuccessionTests(Case):
         bob.lose()
         cat.receive()
         self.world.tick(15.1)
-        self.assertEqual(
-            cat.receive(),
-            [MemberLeft(self.session, self.ann.user, LeaveReason.GONE), HostChanged(self.session, cat.user)],
-        )
+        ticket = self.world.ticket(self.session, cat.user, Role.HOST)
+        left = MemberLeft(self.session, self.ann.user, LeaveReason.GONE)
+        self.assertEqual(cat.receive(), [left, HostChanged(self.session, cat.user, ticket)])
 
     def test_the_last_one_leaves(self) -> None:
         """Without another member the session ends."""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.core.actions import Close, Decide, Send
+from signald.core.actions import Action, Close, Decide, ReportError, Send
+from signald.core.budgets import SLOW_START_MESSAGES
 from signald.core.decisions import (
+    ConfirmSecret,
     Decided,
     EndIdentity,
     Identified,
@@ -14,6 +21,7 @@ from signald.core.decisions import (
     OpenSession,
     Refused,
     SessionChanged,
+    SessionEnded,
 )
 from signald.core.errors import ErrorCode
 from signald.core.hub import DisconnectReason, Hub
@@ -25,6 +33,7 @@ from signald.core.messages import (
     Candidate,
     Candidates,
     Debug,
+    Done,
     End,
     Ended,
     EndReason,
@@ -35,6 +44,7 @@ from signald.core.messages import (
     ForwardedOffer,
     Hello,
     IceError,
+    Instance,
     Join,
     Joined,
     Leave,
@@ -49,6 +59,7 @@ from signald.core.messages import (
     Opened,
     Ping,
     Pong,
+    Refuse,
     Remove,
     Request,
     RequestId,
@@ -56,15 +67,18 @@ from signald.core.messages import (
     ServerLimits,
     SessionId,
     Source,
+    Survival,
     Traits,
     UserId,
     Welcome,
 )
+from signald.core.messages import Change as ConfigureChange
 from signald.core.requests import DEBUG_SECONDS
 from signald.core.session_settings import Settings
 from signald.core.sessions import Session
-from signald.core.users import PeerId
-from tests.support.world import HOME, SERDE, Client, World, with_guest
+from signald.core.users import DecisionId, PeerId
+from tests.support.failing import FailingPart
+from tests.support.world import HOME, SERDE, TICKETS, Client, World, with_guest
 
 NOWHERE = SessionId("ZZZZZZZZZZ")
 NOBODY = UserId("Z" * 26)
@@ -323,14 +337,14 @@ class GuessTests(SynchronousTestCase):
         world.tick(180.0)
         self.assertIsInstance(world.send(guesser, Join(session))[0], Joined)
 
-    def test_a_removed_guest_has_not_guessed(self) -> None:
-        """The removed guest gets the error for an unknown id, but is not charged for a guess."""
+    def test_a_removed_guest_is_charged_for_a_guess(self) -> None:
+        """The removed guest gets the error for an unknown id and its charge, so that neither tells the two apart."""
         world = World()
         host, _, guest, user, session = world.pair()
         world.send(host, Remove(session, user))
         world.receive(guest)
         self.assertEqual(world.send(guest, Join(session)), [Error(ErrorCode.UNKNOWN_SESSION, Join)])
-        self.assertEqual(world.hub.requests.session_guesses.full_at, {})
+        self.assertIn(HOME, world.hub.guesses.sessions.full_at)
 
     def test_other_addresses_are_not_affected(self) -> None:
         """Each address has its own budget, which is removed once it is full again."""
@@ -341,7 +355,7 @@ class GuessTests(SynchronousTestCase):
             world.send(guesser, Join(NOWHERE))
         world.join_session(session)
         world.tick(1801.0)
-        self.assertEqual(world.hub.requests.session_guesses.full_at, {})
+        self.assertEqual(world.hub.guesses.sessions.full_at, {})
 
     def test_only_unknown_ids_count(self) -> None:
         """Joining a full session is not a wrong guess."""
@@ -626,6 +640,54 @@ class BudgetTests(SynchronousTestCase):
         self.assertEqual(world.counts, [(2, 1), (2, 1)])
 
 
+class SlowStartTests(SynchronousTestCase):
+    """Connections of an address from which somebody has offended."""
+
+    def setUp(self) -> None:
+        """Create a world with the default limits."""
+        self.world = World()
+
+    def messages_at_once(self, client: Client) -> int:
+        """Let a client send messages until its connection is closed, and return how many were answered."""
+        peer, answered = client.peer, 0
+        while peer not in self.world.closed:
+            answered += len(self.world.send(peer, Ping()))
+        self.assertIs(self.world.closed[peer], ErrorCode.TOO_MANY_MESSAGES)
+        return answered
+
+    def test_a_stranger_starts_slowly(self) -> None:
+        """A new user has a part of its messages at once, and the rate adds the others."""
+        first, second = (Client(self.world, slow_start=True) for _ in range(2))
+        self.assertEqual(self.messages_at_once(first), SLOW_START_MESSAGES - 1)
+        self.world.now += 10
+        self.assertEqual(self.messages_at_once(second), 500)
+
+    def test_a_user_who_comes_back_is_not_slowed(self) -> None:
+        """A resumed user may send everything again, whatever somebody else behind its address has done."""
+        client = Client(self.world)
+        client.lose()
+        client.resume(slow_start=True)
+        self.assertEqual(self.messages_at_once(client), 500)
+
+    def test_an_offender_who_comes_back_is_slowed(self) -> None:
+        """A user whose connection was closed for an offence starts slowly when it resumes, and its next time not."""
+        client = Client(self.world)
+        client.lose(DisconnectReason.OFFENCE)
+        client.resume(slow_start=True)
+        client.lose()
+        client.resume(slow_start=True)
+        client.lose(DisconnectReason.OFFENCE)
+        client.resume(slow_start=True)
+        self.assertEqual(self.messages_at_once(client), SLOW_START_MESSAGES - 1)
+
+    def test_an_offender_who_resumes_at_once_is_slowed(self) -> None:
+        """A user does not escape by resuming before its closing connection has ended."""
+        client = Client(self.world)
+        self.messages_at_once(client)
+        client.resume(slow_start=True)
+        self.assertEqual(self.messages_at_once(client), SLOW_START_MESSAGES - 1)
+
+
 class LifetimeTests(SynchronousTestCase):
     """Sessions end after a timeout if no member ends them."""
 
@@ -725,12 +787,211 @@ class LifetimeTests(SynchronousTestCase):
         self.assertLessEqual(len(hub.deadlines.heap), 64)
 
 
+class FailureTests(SynchronousTestCase):
+    """An exception in the core ends what it concerns, and nothing else is lost or waits for ever."""
+
+    def setUp(self) -> None:
+        """Create a session of three members that can resume."""
+        self.world = World()
+        self.hub = self.world.hub
+        self.ann, self.bob, self.cat = (Client(self.world, name) for name in ("ann", "bob", "cat"))
+        [opened] = self.ann.send(Open(capacity=4, keep=True))
+        assert isinstance(opened, Opened)
+        self.session = opened.session
+        for client in (self.bob, self.cat):
+            client.send(Join(self.session))
+        self.read_all()
+
+    def read_all(self) -> None:
+        """Read the events of all clients."""
+        for client in (self.ann, self.bob, self.cat):
+            client.receive()
+
+    def replace(self, part: str, method: str, when: Callable[..., bool] = lambda *_, **__: True) -> FailingPart:
+        """Make a method of a part of the hub raise."""
+        failing = FailingPart(getattr(self.hub, part), method, when)
+        setattr(self.hub, part, failing)
+        return failing
+
+    def errors(self, actions: list[Action]) -> list[PeerId | None]:
+        """Return the peers of the reported exceptions, after everything else was carried out."""
+        reported = [action for action in actions if isinstance(action, ReportError)]
+        for action in reported:
+            self.assertIsInstance(action.error, ArithmeticError)
+        self.world.carry_out(action for action in actions if not isinstance(action, ReportError))
+        return [action.peer for action in reported]
+
+    def decide(self, client: Client, request: Request) -> list[Action]:
+        """Return the actions of the outcome of a request."""
+        decide = next(
+            action
+            for action in self.hub.received(client.peer, request, self.world.now)
+            if isinstance(action, Decide) and not isinstance(action.operation, ConfirmSecret)
+        )
+        return self.hub.decided(decide.id, self.world.registry.decide(decide.operation), self.world.now)
+
+    def test_one_member_that_cannot_be_told(self) -> None:
+        """Its connection is closed alone; it resumes with its memberships, and is told about the session anew."""
+        failing = FailingPart(self.hub.mailboxes, "send_event", lambda user, _: user.id == self.bob.user)
+        self.hub.replicas.mailboxes = cast(Any, failing)
+        self.assertEqual(self.errors(self.decide(self.cat, Leave(self.session))), [self.bob.peer])
+        self.hub.replicas.mailboxes = self.hub.mailboxes
+        self.assertEqual(self.ann.receive(), [MemberLeft(self.session, self.cat.user, LeaveReason.LEFT)])
+        self.assertEqual(self.hub.decisions.by_id, {})
+        self.bob.lose()
+        [joined] = self.bob.resume()
+        assert isinstance(joined, Joined)
+        self.assertEqual([member.user for member in joined.members], [self.ann.user])
+        self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
+
+    def test_every_kind_of_receiver(self) -> None:
+        """Joining, leaving, waiting and ending: each fails for its receiver alone, and the decisions are completed."""
+        dan = Client(self.world, "dan")
+        self.ann.send(ConfigureChange(self.session, lobby=True))
+        for client, request, receiver in (
+            (dan, Join(self.session), dan),
+            (self.ann, Refuse(self.session, dan.user), dan),
+            (self.ann, Remove(self.session, self.cat.user), self.cat),
+            (self.ann, End(self.session), self.bob),
+        ):
+            failing = FailingPart(self.hub.mailboxes, "send_event", lambda user, _, id=receiver.user: user.id == id)
+            self.hub.replicas.mailboxes = cast(Any, failing)
+            self.assertEqual(self.errors(self.decide(client, request)), [receiver.peer])
+            self.hub.replicas.mailboxes = self.hub.mailboxes
+            self.assertEqual(self.hub.decisions.by_id, {})
+            version = self.world.registry.sessions[self.session].version
+            self.assertEqual(
+                self.hub.sessions.get(self.session, self.world.registry.sessions[self.session]).version, version
+            )
+
+    def test_a_change_that_cannot_be_applied(self) -> None:
+        """The connection that asked is closed, and later outcomes about the session are not deferred for ever."""
+        replicas = self.hub.replicas
+        self.replace("replicas", "apply_change")
+        self.assertEqual(self.errors(self.decide(self.bob, Leave(self.session))), [self.bob.peer])
+        self.hub.replicas = replicas
+        self.assertEqual((self.hub.decisions.by_id, self.hub.decisions.deferred_outcomes), ({}, {}))
+        self.read_all()
+        self.assertEqual(self.ann.send(ConfigureChange(self.session, locked=True, id=ONE))[-1], Done(ONE))
+        self.assertTrue(self.hub.sessions[self.session].settings.locked)
+
+    def test_a_version_that_cannot_be_taken_over(self) -> None:
+        """Even then the decision is not pending any more."""
+        replicas = self.hub.replicas
+        self.replace("replicas", "apply_change")
+        self.replace("replicas", "skip_change")
+        self.assertEqual(self.errors(self.decide(self.bob, Leave(self.session))), [self.bob.peer, None])
+        self.hub.replicas = replicas
+        self.assertEqual(self.hub.decisions.by_id, {})
+
+    def test_a_version_that_is_known(self) -> None:
+        """A version that is taken over is neither older than the replica, nor that of a session of other nodes."""
+        session = self.hub.sessions[self.session]
+        self.hub.replicas.skip_change(SessionChanged(evolve(session, version=session.version - 1)), 0.0)
+        self.hub.replicas.skip_change(SessionChanged(evolve(session, id=NOWHERE)), 0.0)
+        self.assertEqual(self.hub.sessions, {self.session: session})
+
+    def test_an_end_that_cannot_be_applied(self) -> None:
+        """A session that has ended is forgotten, although its end could not be told."""
+        ended = evolve(self.hub.sessions[self.session], members=(), version=1000)
+        self.hub.replicas.skip_change(SessionEnded(ended, EndReason.HOST_LEFT), 0.0)
+        self.assertEqual(self.hub.sessions, {})
+
+    def test_an_event_for_a_user_of_another_node(self) -> None:
+        """A receiver that this node does not know is sent nothing."""
+        self.assertEqual(self.hub.mailboxes.send_event(self.hub.users.get(NOBODY), Pong(ONE)), [])
+
+    def test_outcomes_that_waited_for_one_that_fails(self) -> None:
+        """The outcomes behind it are applied, and the actions of all are kept."""
+        first, second, third = (self.hub.decisions.submit(MarkAway(NOBODY)) for _ in range(3))
+        versions = [self.hub.sessions[self.session]]
+        for name in "DE":
+            versions.append(versions[-1].with_presence(self.cat.user, away=name == "D"))
+        newer, newest = (Decided((SessionChanged(session),)) for session in versions[1:])
+        self.assertEqual(self.hub.decided(second.id, newest, 0.0), [])
+        self.assertEqual(self.hub.decided(third.id, newest, 0.0), [])
+        self.replace("replicas", "apply_change", lambda change, _: change.session is versions[1])
+        actions = self.hub.decided(first.id, newer, 0.0)
+        self.assertIsInstance(actions[0], ReportError)
+        self.assertEqual((self.hub.decisions.by_id, self.hub.decisions.deferred_outcomes), ({}, {}))
+        self.assertIs(self.hub.sessions[self.session], versions[2])
+
+    def test_an_identity_that_cannot_be_welcomed(self) -> None:
+        """The identity ends, since its client does not know it, and the connection is closed."""
+        peer = self.world.connect()
+        self.replace("handshake", "welcome_new_user")
+        actions = self.decide(cast(Any, SimpleNamespace(peer=peer)), Hello(version=1, instance=Instance("new")))
+        ended = next(action.operation for action in actions if isinstance(action, Decide))
+        assert isinstance(ended, EndIdentity)
+        self.assertNotIn(ended.user, self.hub.users)
+        self.assertEqual(self.errors(actions), [peer])
+        self.assertEqual((self.hub.decisions.by_id, len(self.world.registry.users)), ({}, 3))
+
+    def test_a_refusal_that_cannot_be_told(self) -> None:
+        """A decision is completed although telling its refusal raises; its asker may be gone as well."""
+        for gone in (False, True):
+            client = Client(self.world, None)
+            [decide] = self.hub.received(client.peer, Join(NOWHERE), self.world.now)
+            assert isinstance(decide, Decide)
+            if gone:
+                client.lose()
+            requests = self.hub.requests
+            self.replace("requests", "reject")
+            actions = self.hub.decided(decide.id, Refused(ErrorCode.UNKNOWN_SESSION), self.world.now)
+            self.hub.requests = requests
+            self.assertEqual(self.errors(actions), [None if gone else client.peer])
+            self.assertEqual(self.hub.decisions.by_id, {})
+
+    def test_a_queued_request_that_fails(self) -> None:
+        """The requests behind it are handled, before and after the welcome."""
+        [decide] = self.hub.received(self.bob.peer, Open(), self.world.now)
+        assert isinstance(decide, Decide)
+        for id in (ONE, RequestId("2")):
+            self.hub.received(self.bob.peer, Ping(id), self.world.now)
+        requests = self.hub.requests
+        self.replace("requests", "handle", lambda _, request, __: request.id == ONE)
+        actions = self.hub.decided(decide.id, Refused(ErrorCode.INTERNAL_ERROR), self.world.now)
+        self.hub.requests = requests
+        self.assertEqual(self.errors(actions), [self.bob.peer])
+        self.assertEqual(self.bob.receive()[-1], Pong(RequestId("2")))
+
+    def test_a_queued_request_of_a_newcomer_that_fails(self) -> None:
+        """The connection is closed, and the requests behind it are dropped with it."""
+        peer = self.world.connect()
+        [decide] = self.hub.received(peer, Hello(version=1), self.world.now)
+        assert isinstance(decide, Decide)
+        for _ in range(2):
+            self.hub.received(peer, Ping(ONE), self.world.now)
+        handshake = self.hub.handshake
+        failing = self.replace("handshake", "handle_request")
+        actions = self.hub.decided(decide.id, Refused(ErrorCode.TOKEN_INVALID), self.world.now)
+        self.hub.handshake = handshake
+        self.assertEqual((self.errors(actions), failing.failures), ([peer], 1))
+        self.assertEqual(len(self.hub.peers[peer].queue.waiting), 0)
+
+    def test_a_deadline_that_fails(self) -> None:
+        """The other deadlines of the same tick are handled, and their decisions asked for."""
+        self.bob.lose()
+        self.cat.lose()
+        now = self.world.now + self.hub.limits.grace_seconds
+        self.replace("grace_periods", "expire_grace", lambda user, _: user == self.bob.user)
+        actions = self.hub.tick(now)
+        self.assertEqual([action.operation for action in actions if isinstance(action, Decide)],
+                         [EndIdentity(self.cat.user, LeaveReason.GONE)])  # fmt: skip
+        self.assertEqual(self.errors(actions), [None])
+
+    def test_an_unknown_decision(self) -> None:
+        """An outcome for which no decision is pending is an error of the caller, and is not kept."""
+        self.assertRaises(KeyError, self.hub.decided, DecisionId(999), Decided(), 0.0)
+        self.assertEqual(self.hub.decisions.deferred_outcomes, {})
+
+
 class DecisionTests(SynchronousTestCase):
     """Requests wait while a decision is pending."""
 
     def setUp(self) -> None:
         """Create a hub whose decisions the test makes."""
-        self.hub = Hub(limits=Limits(waiting_messages=2), server="test")
+        self.hub = Hub(Limits(waiting_messages=2), "test", TICKETS)
         self.peer = PeerId(1)
         self.hub.connected(self.peer, HOME, Traits(), 0.0)
 
@@ -791,7 +1052,7 @@ class DecisionTests(SynchronousTestCase):
         assert isinstance(decide, Decide)
         self.hub.disconnected(self.peer, DisconnectReason.LOST, 0.0)
         self.hub.decided(decide.id, Refused(ErrorCode.UNKNOWN_SESSION), 0.0)
-        self.assertIn(HOME, self.hub.requests.session_guesses.full_at)
+        self.assertIn(HOME, self.hub.guesses.sessions.full_at)
 
     def test_a_session_that_is_not_ended_may_have_changed(self) -> None:
         """The outcome may be a newer version of the session instead of its end; the members get what changed."""

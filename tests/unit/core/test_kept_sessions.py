@@ -93,7 +93,9 @@ class HostKeyTests(Case):
         self.ann.lose(DisconnectReason.LEFT)
         host = Client(self.world)
         [opened] = self.again(host, capacity=3, label="again", keep=True)
-        self.assertEqual(opened, Opened(self.session, 3, False, False, label="again", host_key=self.key, id=ID))
+        ticket = self.world.ticket(self.session, host.user, Role.HOST)
+        expected = Opened(self.session, 3, False, False, label="again", host_key=self.key, ticket=ticket, id=ID)
+        self.assertEqual(opened, expected)
 
     def test_a_wrong_key_is_refused(self) -> None:
         """A wrong key gets the same error for a kept, an open and an unknown session.

@@ -57,6 +57,16 @@ class TokenBucketTests(SynchronousTestCase):
         self.assertFalse(bucket.take(10.5))
         self.assertTrue(bucket.take(11.0))
 
+    def test_a_slow_start(self) -> None:
+        """A slow start leaves so many tokens, and adds none; the rate and a refill fill the bucket."""
+        for tokens, expected in ((8.0, 8), (99.0, 20)):
+            bucket = TokenBucket.full(rate=1.0, burst=20, now=0.0)
+            bucket.start_slowly(tokens)
+            self.assertEqual([bucket.take(0.0) for _ in range(21)].count(True), expected)
+            self.assertEqual([bucket.take(4.0) for _ in range(21)].count(True), 4)
+            bucket.refill(5.0)
+            self.assertEqual([bucket.take(5.0) for _ in range(21)].count(True), 20)
+
     @given(st.lists(st.floats(0, 1), max_size=200))
     def test_it_never_gives_more_than_it_may(self, steps: list[float]) -> None:
         """In any period the bucket allows at most the burst plus the rate times the period."""

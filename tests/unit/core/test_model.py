@@ -42,6 +42,7 @@ from signald.core.messages import (
     Source,
     UserId,
 )
+from signald.core.users import UserState
 from tests.support.model.client import Client, Kind, Sent, expect
 from tests.support.model.system import LIMITS, System
 from tests.support.world import HOST_SECRET
@@ -109,6 +110,13 @@ class Model(RuleBasedStateMachine):
         """The server restarts in another process from a snapshot."""
         self.chance.seed(seed)
         self.system.restart(self.chance)
+        self.count(1)
+
+    @rule(seed=st.integers(0, 2**32 - 1))
+    def crash(self, seed: int) -> None:
+        """The server is killed, and the next process starts with the journal."""
+        self.chance.seed(seed)
+        self.system.crash(self.chance)
         self.count(1)
 
     @rule(seed=st.integers(0, 2**32 - 1))
@@ -261,7 +269,17 @@ class Model(RuleBasedStateMachine):
         )
         again = Open(4, lobby=flag(), keep=True, session=session, host_key=self.keys.get(session))
         join = Join(session, password=choose([None, "p", "p", "q"]))
-        return [opened, opened if again.host_key is None else again, join, join, join, join]
+        requests: list[Request] = [opened, opened if again.host_key is None else again, join, join, join, join]
+        if client.tickets and client.kind is Kind.RESUMABLE:
+            # Also tickets for sessions that are over, that the client has left, and of others.
+            session = choose(sorted(client.tickets))
+            ticket = choose(self.system.clients).tickets.get(session, client.tickets[session])
+            connected = tuple(other.user for other in self.system.clients if other.user)[:2]
+            requests += [
+                Open(4, lobby=flag(), keep=flag(), session=session, ticket=ticket, connected=connected),
+                Join(session, password=choose([None, "p"]), ticket=choose([ticket, ticket, ticket, "x"])),
+            ]
+        return requests
 
     def inside(self, client: Client) -> list[Request]:
         """Return requests of members."""
@@ -299,6 +317,8 @@ class Model(RuleBasedStateMachine):
             expect(
                 user.outbox.size == sum(bytes for _, bytes in user.outbox.unacknowledged), "an outbox is not its sum"
             )
+        away = {user.id for user in users if user.state is UserState.AWAY}
+        expect(set(self.system.hub.mailboxes.away.users) == away, "the users that are away are not those known as such")
         alive = len(self.system.hub.peers) + 2 * len(self.system.hub.users) + 2 * len(self.system.hub.sessions)
         expect(len(self.system.hub.deadlines.heap) <= 10_000 + alive, "the deadlines grow")
 
@@ -410,7 +430,7 @@ class ModelTests(SynchronousTestCase):
             run_state_machine_as_test(
                 Model,
                 settings=settings(
-                    max_examples=STEPS // (BATCH * RULES // 4) + 1,
+                    max_examples=STEPS // (BATCH * RULES // 5) + 1,
                     stateful_step_count=RULES,
                     database=None,
                     report_multiple_bugs=False,

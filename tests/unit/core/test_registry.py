@@ -324,6 +324,15 @@ class KeptTests(Case):
         self.assertIs(self.registry.sessions[self.session].state, SessionState.KEPT)
         self.refused(EndSession(self.session, EndReason.EXPIRED), ErrorCode.UNKNOWN_SESSION)
 
+    def test_a_session_that_is_kept_on_has_changed(self) -> None:
+        """A session with a visitor is kept for another period, which the journal has to record."""
+        self.ended(EndSession(self.session, EndReason.IDLE))
+        self.changed(JoinSession(self.cat, Traits(), self.session))
+        self.registry.changes.take()
+        self.registry.tick(self.registry.now + self.registry.limits.kept_seconds)
+        self.assertEqual(self.registry.kept_since, {self.session: self.registry.now})
+        self.assertEqual(self.registry.changes.take(), ([], [self.session]))
+
     def test_versions_rise_after_the_end(self) -> None:
         """The versions of a session rise even after it was over, so that outdated versions are recognized."""
         key = self.registry.decide(OpenSession(self.cat, Traits(), None, self.settings))

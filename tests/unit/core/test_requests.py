@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.core.budgets import GuessBudgets
 from signald.core.decisions import (
     Decided,
     EndSession,
@@ -14,6 +15,7 @@ from signald.core.decisions import (
     LeaveSession,
     OpenSession,
     Refused,
+    ResumeUser,
     SessionChanged,
 )
 from signald.core.errors import ErrorCode
@@ -25,6 +27,7 @@ from signald.core.messages import (
     AppMessage,
     Change,
     Changed,
+    Count,
     Done,
     End,
     Ended,
@@ -39,14 +42,17 @@ from signald.core.messages import (
     Knock,
     KnockOver,
     Leave,
+    LeaveReason,
     Left,
     MemberJoined,
+    MemberLeft,
     Open,
     Opened,
     Ping,
     Pong,
     Remove,
     RequestId,
+    Resume,
     SessionId,
     Survival,
     Traits,
@@ -86,73 +92,110 @@ class Case(SynchronousTestCase):
 
 
 class GuessTests(SynchronousTestCase):
-    """Wrong passwords and unknown sessions have separate budgets."""
+    """The budget for joining sessions that do not exist."""
 
     def setUp(self) -> None:
-        """Open a session with a password and one without."""
+        """Open a session with a password."""
         self.world = World(Limits(message_burst=1000))
-        ann = Client(self.world)
-        self.secret = ann.open(Open(8, password=RIGHT))
-        self.plain = ann.open()
-
-    def test_wrong_passwords_are_throttled(self) -> None:
-        """After ten wrong passwords every join with a password is rejected, also with the right one.
-
-        Joins without a password are not affected.
-        """
-        guesser = Client(self.world, address=ELSEWHERE)
-        for _ in range(10):
-            refused = guesser.send(Join(self.secret, password="guess"))[-1]
-            self.assertEqual(refused, Error(ErrorCode.WRONG_PASSWORD, Join))
-        again = Client(self.world, address=ELSEWHERE)
-        for client in (guesser, again):
-            refused = client.send(Join(self.secret, password=RIGHT))[-1]
-            self.assertEqual(refused, Error(ErrorCode.TOO_MANY_GUESSES, Join))
-        self.assertEqual(again.send(Join(self.secret)), [Error(ErrorCode.PASSWORD_NEEDED, Join)])
-        self.assertEqual(types(again.send(Join(self.plain))), [Joined])
-        self.assertEqual(types(Client(self.world).send(Join(self.secret, password=RIGHT))), [Joined])
-
-    def test_the_budget_comes_back(self) -> None:
-        """A guess is refilled every three minutes, and an address with a full budget is not remembered."""
-        guesser = Client(self.world, address=ELSEWHERE)
-        for _ in range(10):
-            guesser.send(Join(self.secret, password="guess"))
-        self.world.tick(180)
-        guesser.receive()
-        self.assertEqual(types(guesser.send(Join(self.secret, password=RIGHT))), [Joined])
-        self.world.tick(1800)
-        self.assertEqual(self.world.hub.requests.password_guesses.full_at, {})
-
-    def test_unknown_sessions_and_wrong_passwords_do_not_add_up(self) -> None:
-        """Nine wrong guesses of each kind use up neither budget."""
-        guesser = Client(self.world, address=ELSEWHERE)
-        for n in range(9):
-            guesser.send(Join(self.secret, password="guess"))
-            guesser.send(Join(SessionId(f"Z{n:09}"), password="guess"))
-        self.assertEqual(types(guesser.send(Join(self.secret, password=RIGHT)))[-1:], [Joined])
+        self.ann = Client(self.world)
+        self.secret = self.ann.open(Open(8, password=RIGHT))
 
     def test_a_needed_password_is_no_guess(self) -> None:
         """The error that a password is needed is not charged, since a page asks for the password after it."""
         client = Client(self.world, address=ELSEWHERE)
         for _ in range(20):
             self.assertEqual(client.send(Join(self.secret))[-1], Error(ErrorCode.PASSWORD_NEEDED, Join))
-        self.assertEqual(self.world.hub.requests.password_guesses.full_at, {})
+        self.assertEqual(self.world.hub.guesses, GuessBudgets.of(self.world.hub.limits))
+
+    def test_a_hidden_session_is_charged_like_an_unknown_one(self) -> None:
+        """A session that exists and is refused as unknown, by a webhook or after a removal, is charged alike."""
+        self.world.deferred_operations = (JoinSession,)
+        client = Client(self.world, address=ELSEWHERE)
+        codes = []
+        for _ in range(14):
+            client.send(Join(self.secret))
+            for decide in self.world.deferred:
+                refused = self.world.hub.decided(decide.id, Refused(ErrorCode.UNKNOWN_SESSION), self.world.now)
+                self.world.carry_out(refused)
+            self.world.deferred = []
+            codes += [event.code for event in client.receive() if isinstance(event, Error)]
+        self.assertEqual(codes, [ErrorCode.UNKNOWN_SESSION] * 10)
+
+    def test_an_operation_has_the_address_of_its_client(self) -> None:
+        """The authorization chain learns the address by which checks take turns, and does not log it."""
+        client = Client(self.world, address=ELSEWHERE)
+        self.world.deferred_operations = (JoinSession, OpenSession)
+        client.send(Join(self.secret))
+        Client(self.world, address=ELSEWHERE).send(Open())
+        operations = [decide.operation for decide in self.world.deferred]
+        for operation in operations:
+            assert isinstance(operation, JoinSession | OpenSession)
+            self.assertEqual(operation.address, ELSEWHERE)
+            self.assertNotIn(ELSEWHERE, repr(operation))
+        self.assertEqual(len(operations), 2)
 
 
 class NumberTests(SynchronousTestCase):
     """The limit on the number of users."""
 
     def test_the_number_of_users_is_bounded(self) -> None:
-        """Users that are away count too and can resume; an identity that ends makes room."""
+        """A new user is refused while all are connected; an identity that ends makes room."""
         world = World(Limits(users=2))
         ann, _ = Client(world), Client(world)
-        ann.lose()
         third = world.connect()
         self.assertEqual(world.send(third, Hello(1)), [Error(ErrorCode.SERVER_FULL, Hello)])
+        ann.lose()
         self.assertEqual(ann.resume(), [])
         self.assertIs(ann.survival, Survival.EVERYTHING)
+        self.assertEqual(world.send(third, Hello(1)), [Error(ErrorCode.SERVER_FULL, Hello)])
         ann.lose(DisconnectReason.LEFT)
         self.assertEqual(types(world.send(third, Hello(1))), [Welcome])
+
+    def test_identities_left_behind_make_room(self) -> None:
+        """The address with most users that are away loses those that left first, and a new user is welcomed.
+
+        Users of other addresses that are away keep their identities.
+        """
+        world = World(Limits(users=6))
+        hoarders = [Client(world, address=ELSEWHERE) for _ in range(4)]
+        ann = Client(world)
+        for client in (ann, *hoarders):
+            client.lose()
+        for _ in range(4):
+            self.assertEqual(types(world.send(world.connect(address=ELSEWHERE), Hello(1))), [Welcome])
+        self.assertEqual(len(world.hub.users), 6)
+        self.assertEqual([client.user in world.hub.users for client in hoarders], [False, False, False, True])
+        self.assertEqual(ann.resume(), [])
+        self.assertIs(ann.survival, Survival.EVERYTHING)
+        self.assertEqual(len(world.registry.users), 6)
+        self.assertEqual(world.hub.evictions, {"outboxes_bytes": 0, "users": 3})
+
+    def test_members_learn_that_an_identity_made_room(self) -> None:
+        """The others are told that the member is gone, as if its grace were over."""
+        world = World(Limits(users=2))
+        ann, bob = Client(world), Client(world)
+        session = ann.open()
+        bob.send(Join(session))
+        ann.receive()
+        bob.lose()
+        ann.receive()
+        self.assertEqual(types(world.send(world.connect(), Hello(1))), [Welcome])
+        self.assertEqual(ann.receive(), [MemberLeft(session, bob.user, LeaveReason.GONE)])
+
+    def test_a_user_that_resumes_is_spared(self) -> None:
+        """A user whose resume is being decided keeps its identity, and the number of users is exceeded by one."""
+        world = World(Limits(users=1))
+        ann = Client(world)
+        ann.lose()
+        world.deferred_operations = (ResumeUser,)
+        peer = world.connect()
+        assert ann.secret is not None
+        assert ann.instance is not None
+        world.send(peer, Resume(1, ann.user, ann.secret, ann.instance, Count(ann.received)))
+        self.assertEqual(types(world.send(world.connect(), Hello(1))), [Welcome])
+        world.decide_deferred()
+        self.assertEqual(types(world.receive(peer)), [Welcome])
+        self.assertEqual(len(world.hub.users), 2)
 
 
 class OpeningTests(SynchronousTestCase):
@@ -404,9 +447,9 @@ class StoppingTests(Case):
         pending = Open(8, password=RIGHT, id=RequestId("1"))
         queued = Join(self.session, password=RIGHT, id=RequestId("2"))
         self.assertEqual(cat.send(pending, queued, Leave(self.session, RequestId("3"))), [])
-        self.world.carry_out(self.world.hub.stopping(ReconnectWindow(2.0, 4.0), lambda: 0.5))
+        self.world.carry_out(self.world.hub.requests.reject_passwords())
         rejections = [Error(ErrorCode.TOO_MANY_PASSWORDS, type(each), id=each.id) for each in (pending, queued)]
-        self.assertEqual(cat.receive(), [*rejections, GoingAway(4.0)])
+        self.assertEqual(cat.receive(), rejections)
         self.assertEqual(list(self.world.hub.users[cat.user].queue.waiting), [Leave(self.session, RequestId("3"))])
         self.assertIsNone(self.world.hub.decisions.for_user(self.world.hub.users[cat.user]).request)  # type: ignore[union-attr] # it is pending
 
@@ -420,3 +463,9 @@ class StoppingTests(Case):
         self.assertEqual(self.ann.receive(), [GoingAway(1.0)])
         self.assertEqual(self.bob.receive(), [GoingAway(1.0)])
         self.assertEqual(self.world.receive(stranger), [])
+
+    def test_clients_learn_how_long_their_state_is_held(self) -> None:
+        """`going-away` states for how long the next process can resume a client."""
+        self.world.hub.hold = 300.0
+        self.world.carry_out(self.world.hub.stopping(ReconnectWindow(1.0, 2.0), lambda: 0.0))
+        self.assertEqual(self.ann.receive(), [GoingAway(1.0, 300.0)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,6 +22,7 @@ from signald.core.messages import (
     Open,
     Opened,
     Resume,
+    Secret,
     SessionId,
     Source,
     Survival,
@@ -37,6 +39,9 @@ from signald.core.users import PeerId
 from tests.support.world import SERDE, World
 
 ONE = Instance("one")
+
+ADDED = frozenset({"former", "connected", "expected", "ticket", "source", "source_kind"})
+"""The keys that were added to the records of the first format, all of which have a default."""
 
 
 def welcomed(world: World, traits: Traits | None = None) -> tuple[PeerId, Welcome]:
@@ -65,6 +70,20 @@ def resume(world: World, welcome: Welcome, received: int) -> tuple[PeerId, list[
     return peer, list(world.send(peer, Resume(1, welcome.user, welcome.secret, ONE, Count(received))))
 
 
+def keys_of(value: object) -> set[str]:
+    """Return the keys of all objects in decoded JSON."""
+    if isinstance(value, dict):
+        return set(value).union(*map(keys_of, value.values()))
+    return set().union(*map(keys_of, value)) if isinstance(value, list) else set()
+
+
+def without(value: object, keys: frozenset[str]) -> object:
+    """Return decoded JSON without these keys of its objects."""
+    if isinstance(value, dict):
+        return {key: without(item, keys) for key, item in value.items() if key not in keys}
+    return [without(item, keys) for item in value] if isinstance(value, list) else value
+
+
 class RecordTests(SynchronousTestCase):
     """Taking and restoring a snapshot."""
 
@@ -88,6 +107,35 @@ class RecordTests(SynchronousTestCase):
         assert self.host_welcome.secret is not None
         self.assertNotIn(self.host_welcome.secret.encode(), data)
 
+    def test_records_of_an_earlier_version(self) -> None:
+        """Records without the keys that were added later are restored, and nothing of what they have is lost."""
+        self.world.send(self.guest, AppMessage(self.opened.session, "unread"))
+        candidate = Candidate("candidate:1 1 udp 1 192.0.2.1 9 typ host")
+        self.world.send(self.guest, Candidates(self.opened.session, None, None, (candidate,)))
+        content = orjson.loads(dump(take_snapshot(self.world.hub, self.world.registry, self.world.now)))
+        self.assertLessEqual(ADDED, keys_of(content))
+        later = World()
+        later.carry_out(restore(load(orjson.dumps(without(content, ADDED))), later.hub, later.registry, later.now))
+        _, [welcome, *events] = resume(later, self.host_welcome, 2)
+        assert isinstance(welcome, Welcome)
+        self.assertEqual(welcome.resumed, Survival.EVERYTHING)
+        user = self.guest_welcome.user
+        self.assertEqual(
+            events,
+            [
+                ForwardedMessage(self.opened.session, user, "unread"),
+                ForwardedCandidates(self.opened.session, user, (candidate,)),
+            ],
+        )
+
+    def test_records_of_a_later_version(self) -> None:
+        """Keys that this version does not know are ignored."""
+        snapshot = take_snapshot(self.world.hub, self.world.registry, self.world.now)
+        content = orjson.loads(dump(snapshot))
+        for record in (content, *content["users"], *content["sessions"], content["sessions"][0]["session"]):
+            record["later"] = {"than": ["this"]}
+        self.assertEqual(load(orjson.dumps(content)), snapshot)
+
     def test_nothing_is_lost(self) -> None:
         """A user resumes with everything: kept events arrive once, and its memberships go on."""
         self.world.send(self.guest, AppMessage(self.opened.session, "before"))
@@ -100,6 +148,14 @@ class RecordTests(SynchronousTestCase):
         guest, [welcome] = resume(later, self.guest_welcome, 1)
         later.send(guest, AppMessage(self.opened.session, "after"))
         self.assertEqual(later.receive(host), [ForwardedMessage(self.opened.session, self.guest_welcome.user, "after")])
+
+    def test_all_are_away(self) -> None:
+        """Users that were restored count as away until they resume."""
+        later = again(self.world)
+        away = later.hub.mailboxes.away
+        self.assertEqual(set(away.users), {self.host_welcome.user, self.guest_welcome.user})
+        resume(later, self.host_welcome, 2)
+        self.assertEqual(set(away.users), {self.guest_welcome.user})
 
     def test_a_user_that_does_not_resume_is_gone(self) -> None:
         """The grace period starts again with the restart.
@@ -149,6 +205,54 @@ class RecordTests(SynchronousTestCase):
         later.send(host, Open(session=id, host_key=self.opened.host_key))
         _, events = resume(later, welcome, 1)
         self.assertEqual([type(event).__name__ for event in events], ["Welcome", "Joined"])
+
+    def test_host_keys_are_not_written(self) -> None:
+        """An event that is not acknowledged and a request that waits have their host key back after the restart."""
+        assert self.opened.host_key is not None
+        self.world.send(self.host, End(self.opened.session))
+        self.world.hub.received(self.guest, Open(label="first"), self.world.now)
+        self.world.hub.received(
+            self.guest, Open(session=self.opened.session, host_key=self.opened.host_key), self.world.now
+        )
+        data = dump(take_snapshot(self.world.hub, self.world.registry, self.world.now))
+        self.assertNotIn(self.opened.host_key.encode(), data)
+        later = again(self.world)
+        self.assertIn(self.opened.session, later.hub.users[self.guest_welcome.user].sessions)
+        _, events = resume(later, self.host_welcome, 0)
+        self.assertEqual(events[1], self.opened)
+
+    def test_other_secrets_are_not_written(self) -> None:
+        """No password, token or resume secret of a waiting request is in the snapshot."""
+        queue = self.world.hub.users[self.guest_welcome.user].queue
+        secret = "open sesame"
+        queue.waiting.extend(
+            (
+                Open(password=secret),
+                Join(self.opened.session, password=secret),
+                Hello(1, token=secret),
+                Resume(1, self.guest_welcome.user, Secret(secret), ONE, Count(0), token=secret),
+                Open(session=self.opened.session, host_key=Secret(secret)),
+            )
+        )
+        snapshot = take_snapshot(self.world.hub, self.world.registry, self.world.now)
+        self.assertNotIn(secret.encode(), dump(snapshot))
+        self.assertEqual([len(record.requests) for record in snapshot.users], [0, 3])
+
+    def test_secrets_that_stay_in_memory(self) -> None:
+        """A snapshot that is not written keeps requests with passwords and host keys, which are carried out later."""
+        assert self.opened.host_key is not None
+        queue = self.world.hub.users[self.guest_welcome.user].queue
+        waiting = (Open(password="open sesame"), Open(session=self.opened.session, host_key=self.opened.host_key))
+        queue.waiting.extend(waiting)
+        snapshot = take_snapshot(self.world.hub, self.world.registry, self.world.now, keep_secrets=True)
+        data = dump(snapshot)
+        self.assertIn(self.opened.host_key.encode(), data)
+        self.assertEqual(load(data).users[1].requests, list(waiting))
+        later = World()
+        later.carry_out(restore(load(data), later.hub, later.registry, later.now))
+        self.assertEqual(len(later.hub.users[self.guest_welcome.user].sessions), 2)
+        _, events = resume(later, self.host_welcome, 0)
+        self.assertEqual(events[1], self.opened)
 
     def test_requests_that_wait_are_carried_out(self) -> None:
         """A request whose decision had not started, such as a password check, is carried out."""

@@ -45,6 +45,7 @@ from signald.core.messages import (
     Request,
     RequestId,
     Resume,
+    Role,
     Secret,
     SessionId,
     Source,
@@ -135,6 +136,9 @@ open-wrong-key  KEY      KEY      KEY      KEY      HELLO    HELLO
 join            IN       IN       UNKNOWN  joined   HELLO    HELLO
 join-password   IN       IN       UNKNOWN  joined   HELLO    HELLO
 join-wrong      IN       IN       UNKNOWN  joined   HELLO    HELLO
+open-ticket     KEY      KEY      KEY      KEY      HELLO    HELLO
+join-ticket     IN       IN       UNKNOWN  joined   HELLO    HELLO
+join-bad-ticket IN       IN       UNKNOWN  UNKNOWN  HELLO    HELLO
 leave           ends     left     OUT      OUT      HELLO    HELLO
 change          changed  ROLE     OUT      OUT      HELLO    HELLO
 change-lobby    changed  ROLE     OUT      OUT      HELLO    HELLO
@@ -178,17 +182,20 @@ message-all     quiet    .        .        .
 join            .        .        .        LOCKED   .        .
 join-password   .        .        .        LOCKED   .        .
 join-wrong      .        .        .        LOCKED   .        .
+join-ticket     .        .        .        LOCKED   .        .
 """,
     "full": """
                 host     guest    removed  outsider new      return
 join            .        .        .        FULL     .        .
 join-password   .        .        .        FULL     .        .
 join-wrong      .        .        .        FULL     .        .
+join-ticket     .        .        .        FULL     .        .
 """,
     "password": """
                 host     guest    removed  outsider new      return
 join            .        .        .        PASS     .        .
 join-wrong      .        .        .        WRONG    .        .
+join-ticket     .        .        .        PASS     .        .
 """,
     "lobby": """
                 host     guest    visitor  removed  outsider new      return
@@ -202,6 +209,9 @@ open-wrong-key  .        .        KEY      .        .        .        .
 join            .        .        IN       .        knocks   .        .
 join-password   .        .        IN       .        knocks   .        .
 join-wrong      .        .        IN       .        knocks   .        .
+open-ticket     .        .        KEY      .        .        .        .
+join-ticket     .        .        IN       .        knocks   .        .
+join-bad-ticket .        .        IN       .        .        .        .
 leave           .        .        desists  .        .        .        .
 change          .        .        OUT      .        .        .        .
 change-lobby    same     .        OUT      .        .        .        .
@@ -240,6 +250,9 @@ open-wrong-key  .        .        KEY      .        .        .        .
 join            waits    waits    IN       .        waits    .        .
 join-password   waits    waits    IN       .        waits    .        .
 join-wrong      waits    waits    IN       .        waits    .        .
+open-ticket     reopened reopened IN       reopened reopened .        .
+join-ticket     waits    waits    IN       .        waits    .        .
+join-bad-ticket UNKNOWN  UNKNOWN  IN       .        .        .        .
 leave           OUT      OUT      left     .        .        .        .
 change          OUT      OUT      OUT      .        .        .        .
 change-lobby    OUT      OUT      OUT      .        .        .        .
@@ -267,6 +280,9 @@ debug           .        .        -        .        .        .        .
 join            UNKNOWN  UNKNOWN  UNKNOWN  UNKNOWN  .        .
 join-password   UNKNOWN  UNKNOWN  UNKNOWN  UNKNOWN  .        .
 join-wrong      UNKNOWN  UNKNOWN  UNKNOWN  UNKNOWN  .        .
+open-ticket     opened   opened   opened   opened   .        .
+join-ticket     waits    waits    waits    waits    .        .
+join-bad-ticket UNKNOWN  UNKNOWN  .        .        .        .
 leave           OUT      OUT      .        .        .        .
 change          OUT      OUT      .        .        .        .
 change-lobby    OUT      OUT      .        .        .        .
@@ -310,6 +326,9 @@ open-wrong-key  .        -        .        .        .
 join            .        IN       .        FULL     .
 join-password   .        -        .        FULL     .
 join-wrong      .        -        .        FULL     .
+open-ticket     .        -        .        .        .
+join-ticket     .        -        .        FULL     .
+join-bad-ticket .        -        .        .        .
 leave           .        -        .        .        .
 change          .        -        .        .        .
 change-lobby    PEER     -        .        .        .
@@ -344,6 +363,9 @@ open-wrong-key  .        -        .        .        .
 join            .        IN       FULL     .        .
 join-password   .        -        FULL     .        .
 join-wrong      .        -        FULL     .        .
+open-ticket     .        -        .        .        .
+join-ticket     .        -        FULL     .        .
+join-bad-ticket .        -        .        .        .
 leave           .        -        .        .        .
 change          .        -        .        .        .
 change-lobby    .        -        .        .        .
@@ -470,6 +492,10 @@ class Scene:
         assert isinstance(joined, Joined)
         self.base = joined.members[0].base if role in ("guest", "serde") else self.base
 
+    def ticket(self, role: Role) -> str:
+        """Return the rejoin ticket of a former member whose return nobody expects."""
+        return self.world.ticket(self.session, UserId("1" * 26), role)
+
     def send_request(self, role: str, request: Request) -> object:
         """Let a client send a request; return the last event that it gets, if any."""
         events = self.world.send(self.peers[role], request)
@@ -477,7 +503,7 @@ class Scene:
 
     def guest_outbox(self) -> list[object]:
         """The events that the guest has not acknowledged."""
-        return [event for event, _ in self.world.hub.users[self.users["guest"]].outbox.unacknowledged]
+        return [*self.world.hub.users[self.users["guest"]].outbox.events]
 
     def members(self) -> list[str]:
         """The roles of the present members."""
@@ -511,7 +537,10 @@ def _request(name: str, scene: Scene, sender: str) -> Request:
         "open": lambda: Open(id=ID),
         "open-again": lambda: Open(8, session=session, host_key=key, id=ID),
         "open-wrong-key": lambda: Open(8, session=session, host_key=WRONG, id=ID),
+        "open-ticket": lambda: Open(8, session=session, ticket=scene.ticket(Role.HOST), id=ID),
         "join": lambda: Join(session, id=ID),
+        "join-ticket": lambda: Join(session, ticket=scene.ticket(Role.GUEST), id=ID),
+        "join-bad-ticket": lambda: Join(session, ticket="guest", id=ID),
         "join-password": lambda: Join(session, password=PASSWORD, id=ID),
         "join-wrong": lambda: Join(session, password="guess", id=ID),
         "leave": lambda: Leave(session, id=ID),

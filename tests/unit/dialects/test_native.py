@@ -392,6 +392,7 @@ class EncodeTests(SynchronousTestCase):
             ),
             (Ack(Count(3)), {"type": "ack", "received": 3}),
             (GoingAway(2.5), {"type": "going-away", "after": 2.5}),
+            (GoingAway(2.5, 300.0), {"type": "going-away", "after": 2.5, "hold": 300.0}),
             (Left(SESSION, one), {"type": "left", "id": "1", "session": SESSION}),
             (MemberJoined(SESSION, view), {"type": "member-joined", "session": SESSION, "member": view_json}),
             (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,13 +15,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.auth.passwords import PasswordLink
 from signald.core.messages import AppMessage
-from signald.core.reconnect_window import ReconnectWindow
 from signald.dialects.serde import Serde
 from signald.lifecycle.handover import Handover
+from signald.lifecycle.journal_file import FILE_NAME as JOURNAL_NAME
+from signald.lifecycle.journal_file import JournalFile
 from signald.lifecycle.state_file import FILE_NAME, StateFile
 from signald.server.switchboard import Switchboard
 from tests.support.access import find_link
 from tests.support.connections import MemoryConnection, make_switchboard
+from tests.support.journals import make_journal
 
 NOW = 1_800_000_000.0
 
@@ -33,15 +36,16 @@ class Process:
     def __init__(self, directory: Path) -> None:
         self.clock = Clock()
         self.switchboard: Switchboard = make_switchboard(self.clock)
-        self.handover = Handover(self.switchboard, StateFile(directory), MOST)
+        self.journal = make_journal(self.switchboard, directory, self.clock)
+        self.handover = Handover(self.switchboard, StateFile(directory), self.journal, MOST)
 
     def open(self) -> MemoryConnection:
         """Connect a client of the native dialect."""
         return MemoryConnection(self.switchboard)
 
 
-class HandoverTests(SynchronousTestCase):
-    """Tests of saving and restoring the state."""
+class HandoverTestCase(SynchronousTestCase):
+    """Has a process with two clients in a session."""
 
     def setUp(self) -> None:
         """Connect a host and a guest to a session that is kept."""
@@ -61,6 +65,10 @@ class HandoverTests(SynchronousTestCase):
         self.guest.say(type="hello", version=1, instance="guest")
         self.guest.say(type="join", session=self.session)
 
+    def file_names(self) -> set[str]:
+        """Return the names of the files in the data directory, without the lock file."""
+        return {path.name for path in self.directory.iterdir()} - {".lock"}
+
     def event_names(self) -> list[str]:
         """Return the names of the logged events."""
         return [str(event.get("event")) for event in self.events]
@@ -79,6 +87,10 @@ class HandoverTests(SynchronousTestCase):
             received=received,
         )  # fmt: skip
         return connection
+
+
+class HandoverTests(HandoverTestCase):
+    """Tests of saving and restoring the state."""
 
     def test_everything_goes_on(self) -> None:
         """A message received before the save is delivered once, by the next process, to the host that resumes."""
@@ -140,10 +152,18 @@ class HandoverTests(SynchronousTestCase):
         )
 
     def test_a_crash_loop(self) -> None:
-        """A state is restored only once: if the process that restored it crashes, the next one finds no state."""
+        """A state is read only once: if the process that reads it crashes, the next one finds no state."""
         self.old.handover.save(NOW)
-        self.start_next()
+        StateFile(self.directory).take(NOW)
         self.assertEqual(self.start_next().switchboard.hub.users, {})
+
+    def test_a_crash_after_the_restore(self) -> None:
+        """The journal of the process that restored a state contains what was restored."""
+        self.old.handover.save(NOW)
+        self.assertEqual(self.file_names(), {"state.json"})
+        self.start_next()
+        self.assertEqual(self.file_names(), {"journal"})
+        self.assertEqual(set(self.start_next().switchboard.hub.users), set(self.old.switchboard.hub.users))
 
     def test_damaged(self) -> None:
         """A damaged state file is logged, and the process starts without users."""
@@ -163,7 +183,7 @@ class HandoverTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
         self.assertEqual(self.event_names(), ["state-written", "state-unusable"])
         self.assertEqual((hub.users, later.switchboard.registry.users), ({}, {}))
-        self.assertEqual({path.name for path in self.directory.iterdir()} - {".lock"}, {"state.damaged"})
+        self.assertEqual(self.file_names(), {"state.damaged", "journal"})
 
     def test_one_record_that_cannot_be_restored(self) -> None:
         """If one record cannot be restored, none of the others is restored either."""
@@ -185,7 +205,7 @@ class HandoverTests(SynchronousTestCase):
         self.host.say(type="open", password="open sesame", id="1")
         self.host.say(type="ping", id="2")
         self.host.say(type="join", session=self.session, password="open poppy", id="3")
-        self.old.switchboard.announce_stop(ReconnectWindow(1, 1), lambda: 0.0)
+        self.old.switchboard.reject_passwords()
         errors = [body for body in map(json.loads, self.host.frames) if body["type"] == "error"]
         self.assertEqual([(body["code"], body["id"]) for body in errors], [("too-many-passwords", "1"),
                                                                          ("too-many-passwords", "3")])  # fmt: skip
@@ -198,7 +218,9 @@ class HandoverTests(SynchronousTestCase):
 
     def test_unwritable_file(self) -> None:
         """If the file cannot be written, a warning is logged, and no exception is raised."""
+        self.directory = Path(self.mktemp())
         self.directory.write_bytes(b"")
+        self.old.handover = evolve(self.old.handover, file=StateFile(self.directory))
         self.old.handover.save(NOW)
         self.assertEqual(self.event_names(), ["state-lost"])
 
@@ -225,3 +247,155 @@ class HandoverTests(SynchronousTestCase):
         process.handover.save(NOW)
         later = self.start_next()
         self.assertEqual((later.switchboard.registry.sessions, later.switchboard.registry.users), ({}, {}))
+
+
+class CrashTests(HandoverTestCase):
+    """Tests of a start after a process that did not save its state."""
+
+    def setUp(self) -> None:
+        """Connect a host and a guest to a session, with a journal."""
+        super().setUp()
+        self.old.handover.restore(NOW)
+        self.path = self.directory / JOURNAL_NAME
+
+    def survival(self, process: Process) -> str:
+        """Resume as the host, and return what survived."""
+        survival: str = json.loads(self.resume(process, 0).frames[0])["resumed"]
+        return survival
+
+    def test_clients_resume_with_their_membership(self) -> None:
+        """After a crash the host is still in its session, and the log says what was restored."""
+        later = self.start_next()
+        frames = [json.loads(frame) for frame in self.resume(later, 2).frames]
+        self.assertEqual([frame["type"] for frame in frames], ["welcome", "joined"])
+        self.assertEqual((frames[0]["resumed"], frames[1]["session"]), ("membership", self.session))
+        [event] = [event for event in self.events if event.get("event") == "journal-restored"]
+        self.assertEqual((event["users"], event["sessions"], event["age"], event["unused"]), (2, 1, 1.0, 0))
+        self.assertEqual(self.event_names(), ["journal-restored"])
+        self.assertEqual(self.file_names(), {"journal"})
+
+    def test_one_crash_after_the_other(self) -> None:
+        """A process that crashes at any time after its start leaves what it found, and its changes."""
+        second = self.start_next()
+        newcomer = second.open()
+        newcomer.say(type="hello", version=1, instance="new")
+        third = self.start_next()
+        self.assertIn(newcomer.last()["user"], third.switchboard.hub.users)
+        self.assertEqual(len(third.switchboard.hub.users), 3)
+        self.assertEqual(self.survival(third), "membership")
+
+    def test_a_process_that_is_killed_at_its_start(self) -> None:
+        """The journal is read again, until a start has written its own."""
+        JournalFile(self.directory).take()
+        JournalFile(self.directory).take()
+        self.assertEqual(self.survival(self.start_next()), "membership")
+        self.assertEqual(self.file_names(), {"journal"})
+
+    def test_too_late(self) -> None:
+        """After the time in which users can come back only kept sessions are restored."""
+        later = self.start_next(MOST + 1.0)
+        self.assertEqual((later.switchboard.hub.users, later.switchboard.registry.users), ({}, {}))
+        self.assertEqual(list(later.switchboard.registry.sessions), [self.session])
+        self.assertEqual(self.event_names(), ["state-old", "journal-restored"])
+
+    def test_the_age_is_that_of_the_end(self) -> None:
+        """A server that lived for hours without a change, and crashed a moment ago, counts as a moment old."""
+        for _ in range(2000):
+            self.old.clock.advance(5.0)
+            self.old.journal.tick()
+        self.assertEqual(self.survival(self.start_next(2000 * 5.0 + 2.0)), "membership")
+
+    def test_a_clock_that_went_back(self) -> None:
+        """The age is unknown then, and users cannot come back."""
+        self.assertEqual(self.survival(self.start_next(-1.0)), "nothing")
+
+    def test_a_stop_wins_over_a_crash(self) -> None:
+        """The state file is used where there is one, and the journal of the process before it is replaced."""
+        content = self.path.read_bytes()
+        self.old.handover.save(NOW)
+        self.path.write_bytes(content)
+        self.path.chmod(0o600)
+        JournalFile(self.directory).take()
+        later = self.start_next()
+        self.assertEqual(self.survival(later), "everything")
+        self.assertEqual(self.file_names(), {"journal"})
+
+    def test_a_state_that_cannot_be_used(self) -> None:
+        """A damaged state file does not hide the journal."""
+        (self.directory / FILE_NAME).write_bytes(b"damaged")
+        self.assertEqual(self.survival(self.start_next()), "membership")
+        self.assertEqual(self.event_names(), ["state-damaged", "journal-restored"])
+
+    def test_a_state_that_cannot_be_written(self) -> None:
+        """The journal stays, so that the next process restores all but undelivered messages."""
+        (self.directory / f"{FILE_NAME}.new").mkdir()
+        self.old.handover.save(NOW)
+        (self.directory / f"{FILE_NAME}.new").rmdir()
+        self.assertEqual(self.survival(self.start_next()), "membership")
+        self.assertEqual(self.event_names(), ["state-lost", "journal-restored"])
+
+    def test_a_journal_that_cannot_be_deleted(self) -> None:
+        """A stop that leaves the journal is said to have done so, and the state file wins at the next start."""
+        self.path.unlink()
+        self.path.mkdir()
+        self.old.handover.save(NOW)
+        self.assertEqual(self.event_names(), ["state-left", "state-written"])
+        self.path.rmdir()
+        self.assertEqual(self.survival(self.start_next()), "everything")
+
+    def test_a_changed_byte(self) -> None:
+        """It is said, the file is kept for a diagnosis, and whoever it does not concern comes back."""
+        self.old.clock.advance(20.0)
+        self.old.journal.tick()
+        content = self.path.read_bytes()
+        place = content.index(b'"instance":"guest"')
+        self.path.write_bytes(content[:place] + b"X" + content[place + 1 :])
+        later = self.start_next(21.0)
+        self.assertEqual(self.survival(later), "membership")
+        self.assertEqual(list(later.switchboard.hub.users), [self.host_user])
+        self.assertEqual(self.event_names(), ["journal-restored", "journal-damaged"])
+        [event] = [event for event in self.events if event.get("event") == "journal-damaged"]
+        self.assertEqual((event["damaged"], event["dropped"]), (1, 1))
+        self.assertEqual(self.file_names(), {"journal", "journal.damaged"})
+        self.assertNotIn(self.host_user, str(event))
+
+    def test_a_cut(self) -> None:
+        """What is incomplete at the end is no damage."""
+        self.path.write_bytes(self.path.read_bytes()[:-20])
+        self.start_next()
+        self.assertEqual(self.event_names(), ["journal-restored"])
+        [event] = [event for event in self.events if event.get("event") == "journal-restored"]
+        self.assertGreater(event["unused"], 100)
+
+    def test_a_journal_that_is_open_to_others(self) -> None:
+        """It is refused with a sentence, and the start goes on."""
+        self.path.chmod(0o644)
+        self.assertEqual(self.start_next().switchboard.hub.users, {})
+        self.assertEqual(self.event_names(), ["journal-refused"])
+        self.assertEqual(self.file_names(), {"journal", "journal.damaged"})
+
+    def test_a_link(self) -> None:
+        """A symbolic link is refused, and what it points to is neither read nor changed."""
+        elsewhere = self.directory / "elsewhere"
+        self.path.rename(elsewhere)
+        content = elsewhere.read_bytes()
+        self.path.symlink_to(elsewhere)
+        self.assertEqual(self.start_next().switchboard.hub.users, {})
+        self.assertEqual(self.event_names(), ["journal-unreadable"])
+        self.assertEqual(elsewhere.read_bytes(), content)
+        self.assertEqual(self.file_names(), {"journal", "elsewhere"})
+
+    def test_a_fault_in_restoring(self) -> None:
+        """An exception during the restore is logged, the journal is set aside, and the start goes on."""
+        later = Process(self.directory)
+        later.switchboard.hub.limits = cast(Any, None)
+        later.handover.restore(NOW + 1)
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+        self.assertEqual(self.event_names(), ["journal-unusable"])
+        self.assertEqual(self.file_names(), {"journal", "journal.damaged"})
+
+    def test_a_directory_without_room(self) -> None:
+        """A start without a journal is degraded and goes on, with what the last process left."""
+        os.mkdir(self.directory / "journal.new")
+        self.assertEqual(self.survival(self.start_next()), "membership")
+        self.assertEqual(self.event_names(), ["journal-restored", "journal-degraded"])

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
+from textwrap import dedent
 
 from attrs import evolve
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.settings import Config, Ice, Log, LogFormat, Tokens
+from signald.config.setting_names import KeyPath, settings
+from signald.config.settings import Config, Ice, Log, LogFormat, TokenNeed, Tokens, Webhook
+from signald.config.sources import Effective, load
 from signald.config.values import ConfigError
+from signald.core.ice_server import IceServer
 from signald.lifecycle.reloading import ConfigReloader
 
 
@@ -22,28 +28,35 @@ class ReloadingTests(SynchronousTestCase):
         """Create a reloader with two parts, and record the log."""
         self.old = Config(Path("data"))
         self.wanted: Config | ConfigError = self.old
+        self.given = frozenset(settings())
+        self.prepared: list[str] = []
         self.applied: list[tuple[str, object]] = []
-        self.refusal: ConfigError | None = None
-        self.reloader = ConfigReloader(self.old, self.load, {"ice": self.apply_ice, "tokens": self.apply_tokens})
+        self.refusals: dict[str, Exception] = {}
+        self.faults: dict[str, Exception] = {}
+        parts = {name: partial(self.prepare, name) for name in ("ice", "tokens")}
+        self.reloader = ConfigReloader(self.old, self.load, parts)
         self.seen = EventLoggingObserver()
         globalLogPublisher.addObserver(self.seen)
         self.addCleanup(globalLogPublisher.removeObserver, self.seen)
 
-    def load(self) -> Config:
+    def load(self) -> Effective:
         """Return the new configuration, or raise its error."""
         if isinstance(self.wanted, ConfigError):
             raise self.wanted
-        return self.wanted
+        return Effective(self.wanted, dict.fromkeys(self.given, "signald.toml"))
 
-    def apply_ice(self, config: Config) -> None:
-        """Record the ICE settings."""
-        self.applied.append(("ice", config.ice))
+    def prepare(self, name: str, config: Config) -> Callable[[], None]:
+        """Prepare a section, or raise its error if there is one; the returned function records the settings."""
+        self.prepared.append(name)
+        if name in self.refusals:
+            raise self.refusals[name]
 
-    def apply_tokens(self, config: Config) -> None:
-        """Record the token settings, or raise the error if there is one."""
-        if self.refusal is not None:
-            raise self.refusal
-        self.applied.append(("tokens", config.tokens))
+        def apply() -> None:
+            if name in self.faults:
+                raise self.faults[name]
+            self.applied.append((name, getattr(config, name)))
+
+        return apply
 
     def event_names(self) -> list[object]:
         """Return the names of the logged events."""
@@ -90,16 +103,125 @@ class ReloadingTests(SynchronousTestCase):
         self.reloader.reload()
         self.assertEqual((self.event_names(), self.applied, self.reloader.config), (["reload-refused"], [], self.old))
 
-    def test_refused_settings_are_not_applied(self) -> None:
-        """A part that refuses its settings keeps its old ones, and the other parts are reloaded."""
-        self.refusal = ConfigError("The file of keys is damaged.")
+    def test_a_part_that_refuses_keeps_everything(self) -> None:
+        """If any part refuses its settings, no part changes, whatever their order, until all can be used."""
         self.wanted = evolve(self.old, ice=Ice(turn_seconds=60.0), tokens=Tokens(issuer="a"))
+        for name in ("ice", "tokens"):
+            self.refusals = {name: ConfigError("The file of keys is damaged.")}
+            self.reloader.reload()
+            self.assertEqual((self.applied, self.reloader.config), ([], self.old))
+        self.assertEqual(self.event_names(), ["reload-refused"] * 2)
+        self.assertEqual(next(iter(self.seen))["problem"], "The file of keys is damaged.")
+        self.refusals = {}
         self.reloader.reload()
-        self.assertEqual(self.reloader.config, evolve(self.old, ice=Ice(turn_seconds=60.0)))
-        self.assertEqual(self.event_names(), ["reload-refused", "reloaded"])
-        self.refusal = None
-        self.reloader.reload()
+        self.assertEqual([name for name, _ in self.applied], ["ice", "tokens"])
         self.assertEqual(self.reloader.config, self.wanted)
+        self.assertEqual([*self.seen][2]["settings"], "ice.turn_seconds, tokens.issuer")
+
+    def test_an_error_while_preparing_changes_nothing(self) -> None:
+        """An unexpected exception of a part leaves the others as they were."""
+        self.wanted = evolve(self.old, ice=Ice(turn_seconds=60.0))
+        self.refusals = {"tokens": RuntimeError("unexpected")}
+        self.assertRaises(RuntimeError, self.reloader.reload)
+        self.assertEqual((self.applied, self.reloader.config), ([], self.old))
+
+    def test_an_error_while_applying_is_logged(self) -> None:
+        """An exception of a part that is applied is logged, and the other parts still get the same configuration."""
+        self.wanted = evolve(self.old, ice=Ice(turn_seconds=60.0))
+        self.faults = {"ice": RuntimeError("unexpected")}
+        self.reloader.reload()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual([name for name, _ in self.applied], ["tokens"])
+        self.assertEqual(self.reloader.config, self.wanted)
+        self.assertEqual(self.event_names(), ["reload-failed", "reloaded"])
+
+    def test_a_file_that_was_cut_off_loosens_nothing(self) -> None:
+        """A reload is refused that would loosen a restriction because its setting is missing.
+
+        A file that was cut off between two lines is valid TOML, and so is an empty one.
+        """
+        server = IceServer(("turn:t",), "u", "p")
+        restricted = evolve(
+            self.old,
+            ice=Ice(servers=(server,), relay_only=True),
+            tokens=Tokens(TokenNeed.EVERYONE, issuer="a", audience="b"),
+            webhook=Webhook(url="https://a.example/"),
+        )
+        for name in ("need", "issuer", "audience"):
+            tokens = evolve(restricted.tokens, **{name: getattr(Tokens(), name)})
+            self.assert_refused(restricted, evolve(restricted, tokens=tokens), ("tokens", name))
+        self.assert_refused(restricted, evolve(restricted, webhook=Webhook()), ("webhook", "url"))
+        self.assert_refused(restricted, evolve(restricted, ice=Ice(servers=(server,))), ("ice", "relay_only"))
+
+    def test_a_file_that_was_cut_off_at_any_byte(self) -> None:
+        """Wherever a real file is cut off, no restriction is lost, and whatever is refused changes nothing."""
+        file = Path(self.mktemp()).resolve()
+        text = dedent(
+            """\
+            allow_origins = ["https://a.example"]
+            [ice]
+            servers = ["turn:turn.example,user,secret"]
+            relay_only = true
+            [limits]
+            failed_guesses = 100
+            [tokens]
+            issuer = "https://id.example"
+            audience = "calls"
+            leeway_seconds = 20
+            need = "everyone"
+            [webhook]
+            timeout_seconds = 30
+            url = "https://app.example/may"
+            """
+        )
+        file.write_text(text)
+
+        def read() -> Effective:
+            return load([], file, {"HOME": "/", "STATE_DIRECTORY": "/nowhere"})
+
+        whole = read().config
+        reloader = ConfigReloader(whole, read, {})
+        for length in range(len(text) - 1):
+            file.write_text(text[:length])
+            reloader.reload()
+            for path, setting in settings().items():
+                if setting.restricts:
+                    section, name = path
+                    self.assertEqual(
+                        getattr(getattr(reloader.config, section), name), getattr(getattr(whole, section), name)
+                    )
+        self.assertNotIn("reloaded", self.event_names())
+        file.write_text(text)
+        reloader.reload()
+        self.assertEqual((self.event_names()[-1], reloader.config), ("reloaded", whole))
+
+    def assert_refused(self, old: Config, wanted: Config, path: KeyPath) -> None:
+        """Assert that the default of a setting is refused if the setting is missing, and taken if it is given."""
+        self.reloader.config, self.wanted = old, wanted
+        self.given = frozenset(settings()) - {path}
+        self.prepared.clear()
+        self.reloader.reload()
+        self.assertEqual((self.prepared, self.reloader.config), ([], old))
+        said = rf"\A{'.'.join(path)}: expected a value, as before, and found none"
+        self.assertRegex([*self.seen][-1]["problem"], said)
+        self.given = frozenset(settings())
+        self.reloader.reload()
+        self.assertEqual(self.reloader.config, wanted)
+
+    def test_every_lost_restriction_is_named(self) -> None:
+        """Each missing setting is logged in a line of its own, so that an empty file is explained."""
+        self.reloader.config = evolve(self.old, tokens=Tokens(TokenNeed.HOSTS, issuer="a"))
+        self.given = frozenset()
+        self.reloader.reload()
+        lost = [str(event["problem"]).partition(":")[0] for event in self.seen]
+        self.assertEqual(lost, ["tokens.need", "tokens.issuer"])
+
+    def test_restrictions_that_were_not_in_force(self) -> None:
+        """Settings that have their defaults anyway, and missing settings that restrict nothing, are no reason."""
+        self.given = frozenset()
+        self.reloader.config = evolve(self.old, ice=Ice(turn_seconds=60.0))
+        self.reloader.reload()
+        self.assertEqual((self.event_names(), self.reloader.config), (["reloaded"], self.old))
 
     def test_a_configuration_that_cannot_be_read_changes_nothing(self) -> None:
         """A configuration that cannot be read changes nothing, and each of its errors is logged."""

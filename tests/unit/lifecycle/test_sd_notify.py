@@ -105,3 +105,38 @@ class WatchdogTests(SynchronousTestCase):
             {"WATCHDOG_USEC": "9" * 5000},
         ):
             self.assertIsNone(watchdog_seconds(environment, 4711))
+
+
+class MainProcessTests(SynchronousTestCase):
+    """Tests of the notifications with which another process becomes the main one."""
+
+    def setUp(self) -> None:
+        """Create the socket of a service manager."""
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.manager.close)
+        name = f"signald-test-{secrets.token_hex(8)}"
+        self.manager.bind(f"\0{name}")
+        self.manager.settimeout(5)
+        self.notifier = Notifier(f"\0{name}")
+
+    def test_the_main_process(self) -> None:
+        """MAINPID names the other process."""
+        self.notifier.main_process(4711)
+        self.assertEqual(self.manager.recv(4096), b"MAINPID=4711")
+
+    def test_the_barrier(self) -> None:
+        """BARRIER=1 comes alone with one descriptor, and the pipe ends once the service manager closes that."""
+        reader = self.notifier.barrier()
+        assert reader is not None
+        self.addCleanup(os.close, reader)
+        data, descriptors, _, _ = socket.recv_fds(self.manager, 4096, 4)
+        self.assertEqual((data, len(descriptors)), (b"BARRIER=1", 1))
+        self.assertRaises(BlockingIOError, os.read, reader, 1)
+        os.close(descriptors[0])
+        self.assertEqual(os.read(reader, 1), b"")
+
+    def test_no_barrier(self) -> None:
+        """Without a service manager, or with one that is gone, there is nothing to wait for."""
+        self.assertIsNone(Notifier().barrier())
+        self.manager.close()
+        self.assertIsNone(self.notifier.barrier())

@@ -10,10 +10,12 @@ from pathlib import Path
 import orjson
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.core.snapshot import FORMAT, Snapshot
+from signald.core.snapshot import FORMATS, Snapshot
+from signald.lifecycle import state_file
 from signald.lifecycle.state_file import FILE_NAME, DamagedStateError, StateFile
+from signald.net.regular_files import NotRegularFileError
 
-EMPTY = Snapshot(FORMAT, [], [], [])
+EMPTY = Snapshot(FORMATS[-1], [], [], [])
 
 NOW = 1_800_000_000.0
 
@@ -117,13 +119,26 @@ class StateFileTests(SynchronousTestCase):
         self.assert_damaged(head(b'{"format":99,"users":[],"gone":[],"sessions":[]}'), "this version reads format")
 
     def test_a_link_is_not_followed(self) -> None:
-        """A symbolic link is not followed, so that no file outside the data directory is read."""
+        """A symbolic link is not followed, so that no file outside the data directory is read; it stays in place."""
         self.directory.mkdir()
         elsewhere = self.directory / "elsewhere"
         elsewhere.write_bytes(b"secret")
         self.path.symlink_to(elsewhere)
-        self.assertRaises(OSError, self.file.take, NOW)
-        self.assertIsNone(self.file.take(NOW))
+        for _ in range(2):
+            self.assertRaises(NotRegularFileError, self.file.take, NOW)
+        self.assertTrue(self.path.is_symlink())
+
+    def test_other_kinds_of_files(self) -> None:
+        """A FIFO is neither waited for nor renamed."""
+        self.directory.mkdir()
+        os.mkfifo(self.path)
+        self.assertRaises(NotRegularFileError, self.file.take, NOW)
+        self.assertEqual(self.file_names(), {FILE_NAME})
+
+    def test_too_large(self) -> None:
+        """A file above the bound is set aside, and no more of it than the bound is read."""
+        self.patch(state_file, "_MOST_BYTES", 1000)
+        self.assert_damaged(b"x" * 5000, "too large")
 
     def test_it_cannot_be_written(self) -> None:
         """`write` raises OSError if the directory cannot be created."""

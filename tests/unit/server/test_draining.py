@@ -11,17 +11,23 @@ from signald.server.draining import ANSWER_SECONDS, ConnectionSet
 class Connection:
     """A connection that records what is done to it."""
 
-    def __init__(self, *, is_silent: bool) -> None:
+    def __init__(self, *, is_silent: bool, fails: bool = False) -> None:
         self.is_silent = is_silent
+        self.fails = fails
         self.calls: list[str] = []
 
     def close_for_drain(self) -> None:
-        """Record the call."""
-        self.calls.append("close")
+        """Record the call, and perhaps raise."""
+        self._call("close")
 
     def abort(self) -> None:
-        """Record the call."""
-        self.calls.append("abort")
+        """Record the call, and perhaps raise."""
+        self._call("abort")
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        if self.fails:
+            raise ArithmeticError(name)
 
 
 class DrainTests(SynchronousTestCase):
@@ -71,3 +77,18 @@ class DrainTests(SynchronousTestCase):
         self.clock.advance(ANSWER_SECONDS)
         self.assertEqual((self.busy.calls, self.silent.calls), (["close", "abort"], ["close", "abort"]))
         self.successResultOf(drained)
+
+    def test_a_connection_that_raises(self) -> None:
+        """Every other connection is closed, and the drain completes, although one can neither be closed nor aborted."""
+        self.connections = ConnectionSet(self.clock)
+        others = [Connection(is_silent=False) for _ in range(3)]
+        failing = [Connection(is_silent=False, fails=True), Connection(is_silent=True, fails=True)]
+        for connection in (*failing, *others):
+            self.connections.add(connection)
+        drained = self.connections.drain(5.0)
+        self.assertEqual([connection.calls for connection in others], [["close"]] * 3)
+        self.assertEqual(self.connections.is_draining, True)
+        self.clock.pump([1.0] * 5)
+        self.successResultOf(drained)
+        self.assertEqual([connection.calls for connection in others], [["close", "abort"]] * 3)
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 7)

@@ -46,7 +46,7 @@ class IceConfigurationTests(SynchronousTestCase):
 
     def test_members_get_what_the_turn_server_takes(self) -> None:
         """The credential belongs to the user name and its expiry; the secret file's trailing newline is ignored."""
-        self.ice.reload(self.settings)
+        self.ice.prepare(self.settings)()
         welcome, given, _ = (json.loads(frame) for frame in self.host().frames)
         username, credential = credentials(SECRET, welcome["user"], 1_700_000_600)
         self.assertEqual(welcome["ice-servers"], [])
@@ -58,20 +58,20 @@ class IceConfigurationTests(SynchronousTestCase):
 
     def test_another_secret(self) -> None:
         """A new secret gives members new credentials at once; applying the same settings again sends no event."""
-        self.ice.reload(self.settings)
+        self.ice.prepare(self.settings)()
         host = self.host()
         count = len(host.frames)
-        self.ice.reload(self.settings)
+        self.ice.prepare(self.settings)()
         self.assertEqual(len(host.frames), count)
         self.keep(SECRET[::-1])
-        self.ice.reload(self.settings)
+        self.ice.prepare(self.settings)()
         self.assertEqual(host.last()["type"], "ice-servers")
-        self.ice.reload(Ice(servers=(IceServer(("stun:s",)),)))
+        self.ice.prepare(Ice(servers=(IceServer(("stun:s",)),)))()
         self.assertEqual(host.last()["ice-servers"], [{"urls": ["stun:s"]}])
 
     def test_what_cannot_be_used(self) -> None:
         """The error names the file without any part of the secret, and the previous servers stay configured."""
-        self.ice.reload(self.settings)
+        self.ice.prepare(self.settings)()
         turn = self.switchboard.turn
         for content, mode in (
             (SECRET, 0o644), (b"", 0o600), (b"short", 0o600), (SECRET + b" and more", 0o600),
@@ -79,12 +79,12 @@ class IceConfigurationTests(SynchronousTestCase):
         ):  # fmt: skip
             self.keep(content, mode)
             changed = evolve(self.settings, turn_urls=("turn:other",))
-            error = self.assertRaises(ConfigError, self.ice.reload, changed)
+            error = self.assertRaises(ConfigError, self.ice.prepare, changed)
             self.assertIn(str(self.path), str(error))
             self.assertNotIn("0123", str(error))
             self.assertIs(self.switchboard.turn, turn)
         self.path.unlink()
-        self.assertRaises(ConfigError, self.ice.reload, self.settings)
+        self.assertRaises(ConfigError, self.ice.prepare, self.settings)
 
     def test_settings_that_do_not_fit(self) -> None:
         """Contradictory settings are rejected.

@@ -54,7 +54,7 @@ class ProxyProtocolCase(ServerCase):
 
     def dial(self, address: str = PROXY) -> Endpoint:
         """Open a TCP connection from this address."""
-        return Endpoint(self.proxied, address)
+        return Endpoint(self.proxied, address, self.clock)
 
     def nothing_left(self) -> None:
         """Assert that no connection is open or counted, and that no delayed call is pending."""

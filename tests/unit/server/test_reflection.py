@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from ipaddress import ip_network
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.core.limits import AddressKey
+from signald.server.forwarding_traffic import ForwardingTraffic
 from signald.server.reflection import ANSWER, MAX_HOPS, PROOF_SECONDS, REQUEST, RequestReflector, Seen, proof, read_seen
 from tests.support.endpoints import CLIENT, Endpoint, parse_response, request, upgrade_request
 from tests.support.memory_server import MemoryServer
@@ -57,6 +62,21 @@ class MirrorTests(SynchronousTestCase):
         assert found is not None
         self.assertEqual(len(found.hops), MAX_HOPS)
 
+    def test_an_unnamed_proxy(self) -> None:
+        """The report names the address that has most of the traffic; the report of an older version has none."""
+        traffic = ForwardingTraffic()
+        traffic.unnamed_proxy = AddressKey("10.0.0.5")
+        proved = {REQUEST.lower(): proof(SECRET, NOW)}
+        answer = RequestReflector(SECRET, lambda: NOW, traffic).headers(proved, "10.1.2.3", PROXIES)[ANSWER]
+        found = read_seen(answer)
+        assert found is not None
+        self.assertEqual(found.unnamed_proxy, "10.0.0.5")
+        document = json.loads(urlsafe_b64decode(answer))
+        del document["unnamed_proxy"]
+        self.assertEqual(
+            read_seen(urlsafe_b64encode(json.dumps(document).encode()).decode()), evolve(found, unnamed_proxy="")
+        )
+
     def test_invalid_reports_are_rejected(self) -> None:
         """The parser rejects any text that is not a report, since a proxy may have written it."""
         for value in ("", "e30=", "bnVsbA==", "!", "W10=", "é"):
@@ -68,11 +88,11 @@ class AnswerTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Start the site."""
-        self.site = MemoryServer(reflector=RequestReflector(SECRET, lambda: NOW)).site
+        self.server = MemoryServer(reflector=RequestReflector(SECRET, lambda: NOW))
 
     def fetch(self, data: bytes) -> tuple[int, dict[str, str]]:
         """Return the status and headers of a response."""
-        endpoint = Endpoint(self.site)
+        endpoint = Endpoint(self.server.site, clock=self.server.clock)
         endpoint.send(data)
         status, headers, _body = parse_response(endpoint.answer())
         return status, headers

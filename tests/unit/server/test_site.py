@@ -221,7 +221,7 @@ class DrainTests(SiteCase):
         hello.set_connect_state()
         with self.assertRaises(SSL.WantReadError):
             hello.do_handshake()
-        silent, late = Endpoint(factory), Endpoint(factory)
+        silent, late = Endpoint(factory), Endpoint(factory, clock=self.clock)
         late.send(hello.bio_read(65536))
         drained = self.site.http_connections.drain(5.0)
         self.advance(ANSWER_SECONDS + 0.1)

@@ -12,18 +12,24 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.auth.passwords import PasswordLink
-from signald.core.actions import Close, Decide, Send
-from signald.core.decisions import EndIdentity
+from signald.core.actions import Close, Decide, ReportError, Send
+from signald.core.budgets import SLOW_START_MESSAGES
+from signald.core.decisions import EndIdentity, Refused
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
-from signald.core.messages import Event, ForwardedMessage, LeaveReason, Ping, Pong, UserId
+from signald.core.messages import Event, ForwardedMessage, LeaveReason, Open, Ping, Pong, Traits, UserId
 from signald.core.reconnect_window import ReconnectWindow
 from signald.core.users import DecisionId
 from signald.dialects.dialect import CloseFrame, Dialect
 from signald.dialects.native import Native
 from signald.dialects.serde import Serde
+from signald.monitoring.metrics import Metrics
+from signald.server.forward_batch import ForwardBatch
+from signald.server.switchboard import HELD_BYTES
 from tests.support.access import find_link
 from tests.support.connections import MemoryConnection, make_switchboard
+from tests.support.failing import FailingPart
+from tests.support.world import HOME
 
 
 class SwitchboardTests(SynchronousTestCase):
@@ -67,6 +73,34 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual(len(other.frames), heard)
         self.assertEqual(host.closed, [])
 
+    def test_changes_are_recorded_before_the_answer(self) -> None:
+        """Users and sessions have been recorded when a client is sent what depends on them, and after each tick."""
+        order: list[str] = []
+        self.switchboard.record_changes = lambda: order.append("recorded")
+        connection = self.open()
+        connection.on_send = lambda frame: order.append(json.loads(frame)["type"])
+        connection.say(type="hello", version=1)
+        connection.say(type="open")
+        self.assertEqual(order, ["recorded", "welcome", "recorded", "opened"])
+        connection.say(type="ping")
+        self.assertEqual(order[4:], ["pong"])
+        self.switchboard.tick()
+        self.assertEqual(order[5:], ["recorded"])
+
+    def test_a_late_outcome_is_recorded_before_the_answer(self) -> None:
+        """A session whose password was hashed in a thread has been recorded when its host is told."""
+        slow: Deferred[str] = Deferred()
+        find_link(self.switchboard.access, PasswordLink).run = lambda _: slow
+        connection = self.open()
+        connection.say(type="hello", version=1)
+        order: list[str] = []
+        self.switchboard.record_changes = lambda: order.append("recorded")
+        connection.on_send = lambda frame: order.append(json.loads(frame)["type"])
+        connection.say(type="open", password="open sesame")
+        self.assertEqual(order, [])
+        slow.callback("hash")
+        self.assertEqual(order, ["recorded", "opened"])
+
     def test_an_error_may_close(self) -> None:
         """An error closes the connection if the dialect has no message for it, or if a rate limit is exceeded."""
         connection = self.open(Serde())
@@ -92,8 +126,23 @@ class SwitchboardTests(SynchronousTestCase):
         host.disconnect()
         self.assertEqual((self.switchboard.hub.peers, self.switchboard.hub.users), ({}, {}))
 
+    def test_an_offender_is_remembered(self) -> None:
+        """The hub learns whose connection was closed for misbehaviour, unless its client left or reloaded its page."""
+        for code, expected in ((None, True), (1008, True), (1001, False)):
+            client = self.open()
+            client.say(type="hello", version=1, instance="one")
+            self.switchboard.remove_connection(client.peer, code, offended=True)
+            user = self.switchboard.hub.users[client.last()["user"]]
+            self.assertEqual(user.has_offended, expected)
+
+    def test_a_slow_start(self) -> None:
+        """A connection that starts slowly has a part of its messages at once."""
+        switchboard = make_switchboard(self.clock)
+        peer = switchboard.add_connection(self.open(), HOME, Traits(), slow_start=True)
+        self.assertEqual(switchboard.hub.peers[peer].budget.tokens, SLOW_START_MESSAGES)
+
     def test_a_connection_that_breaks_while_it_is_written_to(self) -> None:
-        """The hub processes a connection's end after the actions under way; all other members get both in order."""
+        """A guest disconnects while its reply is sent: the host learns of the join first, and then of the leave."""
         host, session = self.host()
         guest = self.open()
         guest.say(type="hello", version=1)
@@ -256,21 +305,6 @@ class FailingConnection(MemoryConnection):
             raise ArithmeticError(name)
 
 
-class FailingPart:
-    """Replaces a part of the switchboard or the hub: one method raises, and all else is delegated to the part."""
-
-    def __init__(self, part: object, fails: str) -> None:
-        self._part = part
-        self._fails = fails
-
-    def __getattr__(self, name: str) -> Any:
-        """Return an attribute of the part, or a function that raises for the method that fails."""
-        return self._raise if name == self._fails else getattr(self._part, name)
-
-    def _raise(self, *_: object) -> None:
-        raise ArithmeticError(self._fails)
-
-
 class IsolationTests(SynchronousTestCase):
     """One failing connection in a session of three: A sends a message, B fails to receive it, and C receives it."""
 
@@ -405,6 +439,109 @@ class IsolationTests(SynchronousTestCase):
         self.a.say(type="ping")
         self.assertEqual(self.a.last()["type"], "pong")
 
+    def test_a_session_goes_on_after_an_outcome_that_the_hub_cannot_process(self) -> None:
+        """The later decisions about the session are applied, and bring what the members were not told."""
+        self.meet()
+        hub = self.switchboard.hub
+        replicas, hub.replicas = hub.replicas, cast(Any, FailingPart(hub.replicas, "apply_change"))
+        self.b.say(type="leave", session=self.session)
+        hub.replicas = replicas
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+        for member in (self.a, self.c):
+            member.frames.clear()
+        self.c.say(type="leave", session=self.session)
+        self.assertEqual([message["type"] for message in self.c.take_messages()], ["left"])
+        self.assertEqual([message["type"] for message in self.a.take_messages()], ["member-left", "member-left"])
+        self.assertEqual((hub.decisions.by_id, hub.decisions.deferred_outcomes), ({}, {}))
+
+    def test_a_session_of_which_the_hub_cannot_take_the_first_version(self) -> None:
+        """The client that opened it is closed, and another one opens a session."""
+        self.meet()
+        hub = self.switchboard.hub
+        replicas, hub.replicas = hub.replicas, cast(Any, FailingPart(hub.replicas, "apply_change"))
+        self.b.say(type="open")
+        hub.replicas = replicas
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+        self.assertEqual((self.b.closed, hub.decisions.by_id), ([(1011, "internal-error")], {}))
+        self.c.say(type="open")
+        self.assertEqual(self.c.last()["type"], "opened")
+
+    def test_a_late_outcome_that_cannot_be_applied_ends_one_connection(self) -> None:
+        """The exception is logged once, the decision is not pending, and requests behind it are handled."""
+        self.meet()
+        calls: list[Callable[[], object]] = []
+        find_link(self.switchboard.access, PasswordLink).run = lambda call: held(calls, call)
+        hub = self.switchboard.hub
+        self.b.say(type="open", password="sesame", id="1")
+        self.b.say(type="message", session=self.session, content="behind it")
+        replicas, hub.replicas = hub.replicas, cast(Any, FailingPart(hub.replicas, "apply_change"))
+        calls.pop()()
+        hub.replicas = replicas
+        self.assertEqual((hub.decisions.by_id, self.switchboard.is_deciding), ({}, False))
+        self.assertEqual((self.a.closed, self.b.closed, self.c.closed), ([], [(1011, "internal-error")], []))
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+        self.assertEqual(self.c.last()["content"], "behind it")
+
+    def test_a_late_outcome_that_the_hub_refuses_is_logged(self) -> None:
+        """An exception that leaves the hub does not vanish in the Deferred of the decision."""
+        self.meet()
+        calls: list[Callable[[], object]] = []
+        find_link(self.switchboard.access, PasswordLink).run = lambda call: held(calls, call)
+        self.b.say(type="open", password="sesame", id="1")
+        hub, self.switchboard.hub = self.switchboard.hub, cast(Any, FailingPart(self.switchboard.hub, "decided"))
+        calls.pop()()
+        self.switchboard.hub = hub
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+        self.send_message()
+
+    def test_a_member_that_cannot_be_told_is_closed_alone(self) -> None:
+        """If the events of a change cannot be made for one member, the others get theirs, and the change counts."""
+        self.meet()
+        hub = self.switchboard.hub
+        user = hub.peers[self.c.peer].user
+        failing = FailingPart(hub.mailboxes, "send_event", lambda receiver, _: receiver.id == user)
+        mailboxes, hub.replicas.mailboxes = hub.mailboxes, cast(Any, failing)
+        self.a.take_messages()
+        self.b.say(type="leave", session=self.session)
+        hub.replicas.mailboxes = mailboxes
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+        self.assertEqual((self.a.closed, self.b.closed, self.c.closed), ([], [], [(1011, "internal-error")]))
+        self.assertEqual([message["type"] for message in self.a.take_messages()], ["member-left"])
+        self.assertEqual((self.b.last()["type"], hub.decisions.by_id), ("left", {}))
+        self.c.disconnect()
+        self.assertEqual([message["type"] for message in self.a.take_messages()], ["member-left"])
+
+    def test_a_decision_that_an_exception_lost_is_asked_for(self) -> None:
+        """A decision whose action was lost, since the fact behind it raised, does not stay pending."""
+        for fact, end in (("handle", False), ("disconnect", True)):
+            connection = MemoryConnection(self.switchboard)
+            connection.say(type="hello", version=1, instance="one")
+            hub = self.switchboard.hub
+            part = "grace_periods" if end else "requests"
+            before = getattr(hub, part)
+
+            def submit_and_fail(*_: object) -> bool:
+                self.switchboard.hub.decisions.submit(EndIdentity(UserId("nobody"), LeaveReason.GONE))
+                return True
+
+            setattr(hub, part, FailingPart(before, fact, submit_and_fail))
+            if end:
+                connection.disconnect()
+            else:
+                connection.say(type="ping")
+            setattr(hub, part, before)
+            self.assertEqual(hub.decisions.by_id, {})
+            self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+
+    def test_a_suspended_switchboard_asks_for_nothing(self) -> None:
+        """After the state is saved, an exception brings about no further decision: the next process makes it."""
+        self.meet()
+        self.switchboard.suspend()
+        pending = self.switchboard.hub.decisions.submit(EndIdentity(UserId("nobody"), LeaveReason.GONE))
+        self.switchboard._act([ReportError(None, ArithmeticError())])
+        self.assertEqual(list(self.switchboard.hub.decisions.by_id), [pending.id])
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+
     def test_an_action_for_no_connection_that_raises_is_logged(self) -> None:
         """An exception for an action without a connection is logged.
 
@@ -423,3 +560,201 @@ def held(calls: list[Callable[[], object]], call: Callable[[], str]) -> Deferred
     done: Deferred[str] = Deferred()
     calls.append(lambda: maybeDeferred(call).chainDeferred(done))
     return done
+
+
+class HoldTests(SynchronousTestCase):
+    """While another process restores the state, facts are held back; either process may be the one that goes on."""
+
+    def setUp(self) -> None:
+        """Connect a host and a guest, and hold back what follows."""
+        self.clock = Clock()
+        self.switchboard = make_switchboard(self.clock, Limits())
+        self.host, self.guest = (MemoryConnection(self.switchboard) for _ in range(2))
+        for connection in (self.host, self.guest):
+            connection.say(type="hello", version=1, instance="one")
+        self.host.say(type="open")
+        self.session = self.host.last()["session"]
+        self.guest.say(type="join", session=self.session)
+        self.guest.take_messages(), self.host.take_messages()
+        self.snapshot = self.switchboard.hold()
+
+    def talk(self, content: str) -> None:
+        """Send a message from the guest to the host."""
+        self.guest.say(type="message", session=self.session, content=content)
+
+    def test_released(self) -> None:
+        """Everything that arrived meanwhile is processed in its order, and nothing before that."""
+        self.talk("1")
+        late = MemoryConnection(self.switchboard)
+        late.say(type="hello", version=1)
+        self.guest.receive(b"{")
+        self.talk("2")
+        self.guest.disconnect()
+        self.switchboard.tick()
+        self.assertEqual((self.host.frames, late.frames, self.guest.frames), ([], [], []))
+        self.assertFalse(self.switchboard.is_suspended)
+        self.switchboard.release()
+        messages = self.host.take_messages()
+        self.assertEqual([body["type"] for body in messages], ["message", "message", "member-away"])
+        self.assertEqual([body["content"] for body in messages[:2]], ["1", "2"])
+        self.assertEqual(late.last()["type"], "welcome")
+        self.host.say(type="ping")
+        self.assertEqual(self.host.last()["type"], "pong")
+
+    def test_dropped(self) -> None:
+        """When the other process goes on, what arrived meanwhile is dropped: the state has no part of it."""
+        self.talk("1")
+        self.switchboard.drop_held_facts()
+        self.talk("2")
+        self.guest.disconnect()
+        self.assertEqual(self.host.frames, [])
+        self.assertTrue(self.switchboard.is_suspended)
+        received = {record.id: record.received for record in self.snapshot.users}
+        self.assertEqual({user.id: user.inbox.received for user in self.switchboard.hub.users.values()}, received)
+
+    def test_a_client_that_leaves(self) -> None:
+        """Who has left meanwhile is gone after a hand-over too, and not away: no client says that twice."""
+        user = next(user for user, one in self.switchboard.hub.users.items() if one.peer == self.guest.peer)
+        MemoryConnection(self.switchboard).disconnect(1000)
+        self.guest.disconnect(1000)
+        self.switchboard.drop_held_facts()
+        self.host.disconnect(1000)
+        self.assertEqual(self.switchboard.left_users, [user], "the host has moved to the other process")
+        other = make_switchboard(Clock(), Limits())
+        other.restore(self.snapshot)
+        other.end_users([user, UserId("unknown"), user])
+        [session] = other.registry.sessions.values()
+        self.assertEqual([member.user == user for member in session.members], [False])
+        self.assertNotIn(user, other.hub.users)
+
+    def test_a_client_that_leaves_before_a_release(self) -> None:
+        """When this process goes on, the end of the connection is processed here, once."""
+        self.guest.disconnect(1000)
+        self.switchboard.release()
+        self.assertEqual(self.host.last()["reason"], "left")
+        self.assertEqual(self.switchboard.left_users, [])
+
+    def test_an_outcome(self) -> None:
+        """The outcome of a decision that arrives meanwhile is held back as well."""
+        self.switchboard.release()
+        slow: Deferred[str] = Deferred()
+        find_link(self.switchboard.access, PasswordLink).run = lambda _: slow
+        self.guest.say(type="open", password="open sesame")
+        self.switchboard.hold()
+        slow.callback("a hash")
+        self.assertEqual(self.guest.frames, [])
+        self.switchboard.release()
+        self.assertEqual(self.guest.last()["type"], "opened")
+
+    def test_a_password_under_way(self) -> None:
+        """A request whose password is being checked is in the state, which stays in memory, as it was sent."""
+        self.switchboard.release()
+        find_link(self.switchboard.access, PasswordLink).run = lambda _: Deferred()
+        self.guest.say(type="open", password="open sesame")
+        [request] = [request for record in self.switchboard.hold().users for request in record.requests]
+        self.assertEqual(request, Open(password="open sesame"))
+
+    def test_an_outcome_that_fails(self) -> None:
+        """An exception in what was held back is logged, and what arrived after it is processed."""
+        self.switchboard._decided(DecisionId(99), Refused(ErrorCode.INTERNAL_ERROR))
+        self.talk("1")
+        self.switchboard.release()
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+        self.assertEqual(self.host.last()["content"], "1")
+
+    def test_an_offender(self) -> None:
+        """A connection that was closed for an offence meanwhile is remembered as that of an offender."""
+        self.switchboard.remove_connection(self.guest.peer, offended=True)
+        self.switchboard.release()
+        self.assertEqual([user.has_offended for user in self.switchboard.hub.users.values()], [False, True])
+
+    def test_changes_are_recorded_afterwards(self) -> None:
+        """Nothing is recorded while another process may own the state; after a release it is, before the answer."""
+        seen: list[int] = []
+        self.switchboard.record_changes = lambda: seen.append(len(self.guest.frames))
+        self.guest.say(type="leave", session=self.session)
+        self.switchboard.tick()
+        self.assertEqual(seen, [])
+        self.switchboard.release()
+        self.assertEqual(seen[0], 0)
+        self.assertEqual(self.guest.last()["type"], "left")
+
+    def test_too_much(self) -> None:
+        """What is held is bounded in bytes: a connection beyond that is aborted, and its client resumes."""
+        content = "x" * 4000
+        for _ in range(HELD_BYTES // 4000):
+            self.talk(content)
+        self.assertTrue(self.guest.aborted)
+        self.assertFalse(self.host.aborted)
+        self.guest.disconnect()
+        held = self.switchboard._held_bytes
+        self.assertLessEqual(held, HELD_BYTES)
+        self.talk(content)
+        self.guest.receive(b"{")
+        self.assertEqual(self.switchboard._held_bytes, held)
+        self.switchboard.release()
+        self.assertEqual(self.switchboard._held_bytes, 0)
+
+
+class DirectTests(SynchronousTestCase):
+    """Messages that are forwarded without the general way."""
+
+    def setUp(self) -> None:
+        """Let a host and a guest be in a session."""
+        self.clock = Clock()
+        self.switchboard = make_switchboard(self.clock)
+        self.host, self.guest = (MemoryConnection(self.switchboard) for _ in range(2))
+        self.host.say(type="hello", version=1)
+        host = self.host.last()["user"]
+        self.guest.say(type="hello", version=1)
+        self.host.say(type="open")
+        session = self.host.last()["session"]
+        self.guest.say(type="join", session=session)
+        self.host.take_messages()
+        self.frame = json.dumps({"type": "message", "session": session, "to": host, "content": "hello"}).encode()
+        self.metrics = Metrics()
+        self.batch = ForwardBatch(self.metrics, self.switchboard.fail_connection)
+
+    def forward(self) -> bool:
+        """Forward the guest's message to the host, and send what was gathered."""
+        message = self.guest.dialect.read_direct(self.frame)
+        assert message is not None
+        forwarded = self.switchboard.forward(self.guest.peer, message, self.batch, self.clock.seconds())
+        self.batch.flush()
+        return forwarded is not None
+
+    def test_forwarded(self) -> None:
+        """The receiver gets the message, which is counted."""
+        sent = self.switchboard.sent
+        self.assertTrue(self.forward())
+        self.assertEqual(self.host.last()["content"], "hello")
+        self.assertEqual((self.switchboard.sent - sent, self.metrics.sent[ForwardedMessage]), (1, 1))
+
+    def test_while_facts_are_held(self) -> None:
+        """Nothing is forwarded while another process restores the state."""
+        self.switchboard.hold()
+        self.assertFalse(self.forward())
+        self.switchboard.release()
+        self.assertTrue(self.forward())
+
+    def test_while_an_action_is_carried_out(self) -> None:
+        """Nothing is forwarded within an action: it would overtake the actions behind that one."""
+        answers: list[bool] = []
+        self.guest.on_send = lambda _: answers.append(self.forward())
+        self.guest.say(type="ping")
+        self.assertEqual((answers, self.host.frames), ([False], []))
+
+    def test_a_receiver_that_fails(self) -> None:
+        """It is closed alone, and is sent nothing more, while the sender goes on."""
+
+        def fail_to_send(_frame: bytes) -> None:
+            raise ArithmeticError
+
+        self.host.on_send = fail_to_send
+        self.assertTrue(self.forward())
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+        self.assertEqual((self.host.closed, self.guest.closed), ([(1011, "internal-error")], []))
+        self.host.on_send = lambda _: None
+        frames = len(self.host.frames)
+        self.assertTrue(self.forward())
+        self.assertEqual(len(self.host.frames), frames)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -54,11 +55,12 @@ class WebCase(SynchronousTestCase):
 
     def serve(self, ca_der: bytes | None, *, hsts: bool) -> None:
         """Create another site."""
-        self.site = MemoryServer(assets=self.assets, ca_der=ca_der, hsts=hsts, origins=OriginRule.of(tls=True)).site
+        server = MemoryServer(assets=self.assets, ca_der=ca_der, hsts=hsts, origins=OriginRule.of(tls=True))
+        self.site, self.clock = server.site, server.clock
 
     def fetch(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
         """Send a request, and return the response."""
-        endpoint = Endpoint(self.site)
+        endpoint = Endpoint(self.site, clock=self.clock)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         endpoint.send(request(path, {**HOST, **named}, method=method))
         return parse_response(endpoint.answer())
@@ -239,6 +241,19 @@ class HeaderTests(WebCase):
             self.assertNotIn("strict-transport-security", headers)
             self.assertNotIn("set-cookie", headers)
 
+    def test_for_all_origins(self) -> None:
+        """Pages of other origins may load an asset that is meant for them, and no other one."""
+        path = "/client.mjs"
+        self.assets |= {path: evolve(self.assets["/"], path=path, for_all_origins=True)}
+        self.serve(None, hsts=False)
+        etag = self.fetch(path)[1]["etag"]
+        for response in (self.fetch(path), self.fetch(path, "HEAD"), self.fetch(path, if_none_match=etag)):
+            self.assertEqual(response[1]["access-control-allow-origin"], "*")
+            self.assertEqual(response[1]["cross-origin-resource-policy"], "cross-origin")
+        for headers in (self.fetch("/")[1], self.fetch("/nothing")[1], self.fetch(path, "POST")[1]):
+            self.assertNotIn("access-control-allow-origin", headers)
+            self.assertEqual(headers["cross-origin-resource-policy"], "same-origin")
+
     def test_hsts(self) -> None:
         """Strict-Transport-Security is sent only if it is configured."""
         self.serve(None, hsts=True)
@@ -257,7 +272,7 @@ class FailureTests(WebCase):
         root = self.site.resource
         root.putChild(b"broken", Broken())
         for method in ("GET", "HEAD"):
-            endpoint = Endpoint(self.site)
+            endpoint = Endpoint(self.site, clock=self.clock)
             endpoint.send(request("/broken", HOST, method=method))
             response = endpoint.response()
             self.assertEqual(response[0], 500)
@@ -285,7 +300,7 @@ class LogTests(WebCase):
         self.site.doStart()
         for path, method in (("/", "GET"), ("/", "HEAD"), ("/secret", "GET"), ("/secret", "POST"), ("/ws", "GET")):
             self.fetch(path, method)
-        endpoint = Endpoint(self.site, CLIENT)
+        endpoint = Endpoint(self.site, CLIENT, self.clock)
         endpoint.send(b"GET /secret HTTP/1.1\r\n")
         clock = self.site.reactor
         assert isinstance(clock, Clock)

@@ -11,17 +11,18 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText, format
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from signald.core.budgets import OFFENCE_COST
+from signald.core.budgets import SLOW_START_BYTES
 from signald.core.errors import ErrorCode
-from signald.core.limits import Limits
+from signald.core.limits import Limits, address_key
 from signald.core.messages import Error, Hello, Join, Ping, Pong, Welcome
 from signald.core.users import PeerId
 from signald.dialects import DIALECTS
 from signald.net.origins import OriginRule
 from signald.server.autobahn_options import CLOSE_SECONDS
+from signald.server.costs import DECISION_POINTS, EVENT_POINTS, FRAME_POINTS, READ_POINTS
 from signald.server.draining import ANSWER_SECONDS
 from signald.server.factory import SignalingFactory
-from signald.server.frames import ABORT_SECONDS, CHARGED_BYTES, MESSAGES_PER_READ
+from signald.server.frames import ABORT_SECONDS, CLOSING_STEPS
 from signald.server.output import MAX_DISCARDED_BYTES
 from signald.server.websocket import SignalingProtocol
 from tests.support.connections import make_switchboard
@@ -81,6 +82,10 @@ class HandshakeTests(WebSocketCase):
         self.assertEqual(headers.pop("sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
         self.assertEqual(headers, {"server": "signald", "upgrade": "WebSocket", "connection": "Upgrade"})
         self.assertEqual(self.record.addresses, {PeerId(1): CLIENT})
+
+    def test_no_delay(self) -> None:
+        """The kernel sends each message at once, and does not wait for more."""
+        self.assertTrue(self.open().transport.no_delay)
 
     def test_in_pieces(self) -> None:
         """An opening handshake may arrive byte by byte."""
@@ -171,6 +176,16 @@ class HandshakeTests(WebSocketCase):
         self.open("198.51.100.7", x_forwarded_for="198.51.100.1")
         self.assertEqual(list(self.record.addresses.values()), ["198.51.100.7"])
 
+    def test_forwarding_addresses_are_noted(self) -> None:
+        """The traffic of an untrusted peer that sends X-Forwarded-For is counted apart; of others it is not."""
+        self.serve(proxies=("10.0.0.0/8",))
+        self.open("10.0.0.1", x_forwarded_for="198.51.100.1")
+        self.open("198.51.100.2")
+        traffic = self.server.rounds.traffic
+        self.assertEqual(traffic._points, {})
+        self.open("198.51.100.7", x_forwarded_for="198.51.100.1")
+        self.assertEqual(list(traffic._points), ["198.51.100.7"])
+
     def test_unfinished(self) -> None:
         """A handshake that never ends is aborted at a timeout, which later bytes do not extend."""
         endpoint = self.dial()
@@ -219,7 +234,8 @@ class HandshakeTests(WebSocketCase):
 
         self.factory.protocol = Failing
         endpoint = self.dial()
-        endpoint.send(upgrade_request())
+        request = upgrade_request()
+        endpoint.send(request[:9], request[9:])  # in pieces, since the site parses a request in one read itself
         self.assertTrue(endpoint.transport.aborted)
         self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
         endpoint.disconnect()
@@ -269,6 +285,21 @@ class SiteHandshakeTests(HandshakeTests):
         endpoint.send(upgrade_request() + frame(TEXT, b"early"))
         self.assertEqual(self.record.heard, [])
         self.assertTrue(endpoint.closed)
+
+    def test_failing_acceptance(self) -> None:
+        """An exception while a plain upgrade is accepted ends the connection, and is logged once."""
+
+        class Failing(SignalingProtocol):
+            def start_open_state(self) -> None:
+                raise ArithmeticError
+
+        self.factory.protocol = Failing
+        endpoint = self.dial()
+        endpoint.send(upgrade_request())
+        self.assertTrue(endpoint.transport.aborted)
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+        endpoint.disconnect()
+        self.nothing_left()
 
     def test_server_full(self) -> None:
         """The number of all WebSockets is bounded."""
@@ -378,8 +409,12 @@ class FrameTests(WebSocketCase):
         self.closed_with(ErrorCode.MESSAGE_TOO_LARGE)
 
     def test_too_large_in_all(self) -> None:
-        """The fragments of a message count together against the greatest size."""
-        self.endpoint.send(frame(TEXT, b"x" * 65536, fin=False), frame_header(CONTINUATION, 1) + b"mask")
+        """The fragments of a message count together against the greatest size, and are freed once it is exceeded."""
+        protocol: Any = self.endpoint.transport.protocol
+        self.endpoint.send(frame(TEXT, b"x" * 65536, fin=False))
+        self.assertEqual(sum(map(len, protocol.message_data)), 65536)
+        self.endpoint.send(frame_header(CONTINUATION, 1) + b"mask")
+        self.assertEqual(protocol.message_data, [])
         self.closed_with(ErrorCode.MESSAGE_TOO_LARGE)
 
     def test_too_many_fragments(self) -> None:
@@ -511,6 +546,15 @@ class FrameTests(WebSocketCase):
         self.assertTrue(self.endpoint.transport.lost)
         self.assertFalse(self.endpoint.transport.aborted)
 
+    def test_flood_after_the_closing_handshake(self) -> None:
+        """A peer that sends on when everything is closed, as TLS's closing alert lets it, is aborted after a while."""
+        self.endpoint.send(frame(CLOSE, close_payload(1001)))
+        for _ in range(MAX_DISCARDED_BYTES // 65536):
+            self.endpoint.transport.protocol.dataReceived(bytes(65536))
+        self.assertFalse(self.endpoint.transport.aborted)
+        self.endpoint.transport.protocol.dataReceived(b"x")
+        self.assertTrue(self.endpoint.transport.aborted)
+
     def test_closing_by_the_server(self) -> None:
         """The close frame has the switchboard's code and reason.
 
@@ -591,6 +635,121 @@ class FrameTests(WebSocketCase):
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
         self.assertEqual(self.factory.signaling_port.metrics.limits["pong_seconds"], 1)
 
+    def test_traffic(self) -> None:
+        """No ping goes to a peer that sends messages, and one after the whole interval of silence."""
+        for _ in range(10):
+            self.advance(15.0)
+            self.endpoint.send(frame(TEXT, b"x"))
+        self.received_frames()
+        self.advance(19.9)
+        self.assertEqual(self.endpoint.frames(), [])
+        self.advance(0.2)
+        self.assertEqual(self.endpoint.frames(), [(PING, b"")])
+
+    def test_any_traffic_answers_a_ping(self) -> None:
+        """A ping is answered by whatever arrives after it: a message, a part of one, a pong with another payload."""
+        for answer in (frame(TEXT, b"x"), frame(TEXT, b"x")[:3], frame(TEXT, b"x")[3:], frame(PONG, b"other")):
+            self.advance(20.1)
+            self.assertEqual([opcode for opcode, _ in self.endpoint.frames()], [PING])
+            self.advance(9.5)
+            self.endpoint.send(answer)
+            self.endpoint.frames()
+        self.advance(9.5)
+        self.assertFalse(self.endpoint.closed)
+
+    def test_closing_connection(self) -> None:
+        """A connection that is closing is sent no ping, and is aborted by the deadline of its close frame alone."""
+        self.serve(Limits(ping_seconds=1.0, pong_seconds=1.0))
+        self.endpoint = self.open()
+        self.advance(1.1)
+        self.endpoint.send(frame(BINARY, b"x"))
+        self.assertEqual([opcode for opcode, _ in self.endpoint.frames()], [PING, CLOSE])
+        self.advance(CLOSE_SECONDS - 0.2)
+        self.assertEqual(self.endpoint.frames(), [])
+        self.assertFalse(self.endpoint.transport.aborted)
+        self.advance(0.4)
+        self.assertTrue(self.endpoint.transport.aborted)
+        self.assertEqual(self.factory.signaling_port.metrics.limits["pong_seconds"], 0)
+        self.endpoint.disconnect()
+        self.nothing_left()
+
+    def test_connection_that_closes_before_its_ping(self) -> None:
+        """A connection that begins to close in the round of its ping is sent none."""
+        protocol = self.endpoint.transport.protocol
+        protocol.close(1001, "")
+        self.endpoint.frames()
+        protocol.send_ping()
+        self.assertEqual(self.endpoint.frames(), [])
+
+    def test_connection_that_is_not_read_from(self) -> None:
+        """A connection that waits for its turn is not aborted for its silence: its pong may be unread."""
+        self.advance(20.1)
+        protocol = self.endpoint.transport.protocol
+        protocol.hold()
+        self.assertTrue(protocol.is_held)
+        self.advance(20.0)
+        self.assertFalse(self.endpoint.closed)
+        self.endpoint.frames()
+        protocol.take_turn(protocol._share, False)
+        self.advance(1.2)
+        self.assertEqual(self.endpoint.frames(), [(PING, b"")])
+        self.advance(8.9)
+        self.assertFalse(self.endpoint.closed)
+        self.advance(1.1)
+        self.assertTrue(self.endpoint.transport.aborted)
+
+    def test_intervals_after_a_reload(self) -> None:
+        """An open connection keeps its intervals at a reload, and later connections have the new ones."""
+        self.factory.reload_limits(Limits(ping_seconds=5.0))
+        other = self.open()
+        self.advance(5.2)
+        self.assertEqual(other.frames(), [(PING, b"")])
+        self.assertEqual(self.endpoint.frames(), [])
+        self.advance(15.0)
+        self.assertEqual(self.endpoint.frames(), [(PING, b"")])
+
+    def test_short_pongs(self) -> None:
+        """A pong without a payload counts like any other: for life, for the rate limit, and for its address."""
+        for payload in (b"", b"x"):
+            self.serve(Limits(control_burst=2, control_rate=1.0))
+            self.endpoint = self.open()
+            share = self.endpoint.transport.protocol._share
+            left = share.left
+            self.endpoint.send(frame(PONG, payload))
+            self.assertEqual(left - share.left, READ_POINTS + FRAME_POINTS)
+            self.endpoint.send(frame(PONG, payload))
+            self.assertFalse(self.endpoint.closed)
+            self.endpoint.send(frame(PONG, payload))
+            self.assertEqual(self.endpoint.frames(), [closing(ErrorCode.TOO_MANY_CONTROL_FRAMES)])
+            self.assertEqual(self.factory.signaling_port.metrics.limits["control_rate"], 1)
+
+    def test_short_pongs_out_of_turn(self) -> None:
+        """A short pong waits for the turn of its address like any other frame."""
+        protocol = self.endpoint.transport.protocol
+        protocol._share.charge(protocol._share.left)
+        protocol.dataReceived(frame(PONG, b""))
+        self.assertTrue(protocol.is_held)
+        self.clock.advance(0)
+        self.assertFalse(protocol.is_held)
+
+    def test_short_pongs_after_a_close(self) -> None:
+        """Short pongs after the server's close frame are discarded in the end, like any other frames."""
+        protocol = self.endpoint.transport.protocol
+        protocol.close(1001, "")
+        self.endpoint.send(*[frame(PONG, b"")] * (CLOSING_STEPS + 2))
+        self.assertGreater(protocol._discarded_bytes, 0)
+
+    def test_short_pongs_in_a_message(self) -> None:
+        """The bytes of a short pong are one between the fragments of a message, and payload within a frame."""
+        self.endpoint.send(frame(TEXT, b"ab", fin=False), frame(PONG, b""), frame(CONTINUATION, b"cd"))
+        self.assertEqual(self.received_frames(), [b"abcd"])
+        self.record.heard.clear()
+        text, key = b"@@maAA", b"\xca\xc0\0\0"
+        whole = frame(TEXT, text, mask=key)
+        self.assertEqual(whole[-6:-4], frame(PONG, b"")[:2])
+        self.endpoint.send(whole[:-6], whole[-6:])
+        self.assertEqual(self.received_frames(), [text])
+
     def test_answered_pings(self) -> None:
         """A peer that answers each ping stays connected for hours."""
         for _ in range(100):
@@ -638,86 +797,59 @@ class FrameTests(WebSocketCase):
         self.nothing_left()
 
 
-class TurnTests(WebSocketCase):
-    """Connections that send many messages take turns with the others."""
+class OffenceTests(WebSocketCase):
+    """A connection that had to be closed for its peer's fault is charged to its address."""
 
-    def test_a_flood_waits_for_others(self) -> None:
-        """Of many messages in one read, the rest waits while other connections are served. No message is lost."""
-        flood, other = self.open(), self.open()
-        many = MESSAGES_PER_READ + 3
-        flood.send(b"".join(frame(TEXT, b"%d" % number) for number in range(many)))
-        other.send(frame(TEXT, b"other"))
-        heard = [(PeerId(1), b"%d" % number) for number in range(many)]
-        at_once = MESSAGES_PER_READ
-        self.assertEqual(self.record.heard, [*heard[:at_once], (PeerId(2), b"other")])
-        self.assertFalse(flood.transport.reads)
-        self.clock.advance(0)
-        self.assertEqual(self.record.heard[at_once + 1 :], heard[at_once:])
-        self.assertTrue(flood.transport.reads)
-        self.assertEqual(len(self.record.heard), many + 1)
-
-    def test_large_messages_wait_sooner(self) -> None:
-        """Large messages end a connection's turn sooner, since they take longer to decode."""
-        flood = self.open()
-        large = b"x" * (CHARGED_BYTES * (MESSAGES_PER_READ - 1))
-        flood.send(frame(TEXT, large) * 3)
-        self.assertEqual(len(self.record.heard), 1)
-        self.clock.pump([0, 0])
-        self.assertEqual(len(self.record.heard), 3)
-
-    def test_a_message_that_is_not_whole(self) -> None:
-        """An incomplete message behind a flood has its timeout too."""
-        endpoint = self.open()
-        endpoint.send(frame(TEXT, b"a") * MESSAGES_PER_READ + frame(TEXT, b"b") + frame(TEXT, b"c", fin=False))
-        self.clock.pump([0, 0])
-        self.assertEqual(self.record.heard[-1], (PeerId(1), b"b"))
-        self.advance(Limits().fragments_seconds + 1)
-        self.assertIn(closing(ErrorCode.SLOW_MESSAGE), endpoint.frames())
-
-    def test_a_flood_that_ends(self) -> None:
-        """Waiting messages are dropped when the connection closes or disconnects."""
-        gone, closed = self.open(), self.open()
-        for endpoint in (gone, closed):
-            endpoint.send(frame(TEXT, b"a") * (MESSAGES_PER_READ + 9))
-        gone.disconnect()
-        self.record.connections[PeerId(2)].close(1008, "enough")
-        self.clock.pump([0] * 20)
-        self.assertEqual(len(self.record.heard), 2 * MESSAGES_PER_READ)
-        closed.disconnect()
-        self.nothing_left()
-
-    def test_offences_count(self) -> None:
-        """A connection that is closed for its peer's fault counts as many new connections of that address.
-
-        Other addresses are not affected.
-        """
-        self.serve(Limits(address_connection_burst=OFFENCE_COST + 2))
-        endpoint = self.open()
+    def offend(self, address: str = CLIENT) -> None:
+        """Open a connection that is closed for its peer's misbehaviour."""
+        endpoint = self.open(address)
         endpoint.send(frame(BINARY, b"x"))
         self.assertEqual(endpoint.frames(), [closing(ErrorCode.UNSUPPORTED_DATA)])
         endpoint.disconnect()
+
+    def test_offences_shut_nobody_out(self) -> None:
+        """One client that offends a hundred times keeps none of fifty others of its address from connecting."""
+        self.serve(Limits(address_connection_burst=200))
+        early = [self.open() for _ in range(25)]
+        for _ in range(100):
+            self.offend()
+        late = [self.open() for _ in range(25)]
+        for endpoint in early + late:
+            endpoint.send(frame(TEXT, b"hello"))
+            self.assertEqual(endpoint.frames(), [])
+        self.assertEqual(len(self.record.heard), 50)
+
+    def test_offenders_start_slowly(self) -> None:
+        """New connections of an offender's address start slowly for a minute; those of other addresses do not."""
         self.open().disconnect()
-        self.refused_or_cut()
+        self.assertEqual((self.record.slow_starts, self.record.offenders), (set(), set()))
+        self.offend()
+        self.assertEqual(self.record.offenders, {PeerId(2)})
+        self.open()
         self.open("192.0.2.200")
+        self.assertEqual(self.record.slow_starts, {PeerId(3)})
+        self.clock.advance(61)
+        self.open()
+        self.assertEqual(self.record.slow_starts, {PeerId(3)})
+
+    def test_bytes_of_a_slow_start(self) -> None:
+        """A slow start leaves a part of the bytes at once, and always one message of the greatest size."""
+        for limits, expected in ((Limits(), SLOW_START_BYTES), (Limits(message_bytes=200_000), 200_000)):
+            self.serve(limits)
+            self.offend()
+            self.open()
+            self.assertEqual(self.record.connections[PeerId(2)]._message_bytes.tokens, expected)
 
     def test_no_offence(self) -> None:
-        """A connection that ends by itself, or because the server stops, counts as one connection."""
-        self.serve(Limits(address_connection_burst=OFFENCE_COST + 2))
+        """A connection that ends by itself, or because the server stops, is no offence."""
         endpoint = self.open()
         endpoint.send(frame(CLOSE, close_payload(1000)))
         endpoint.disconnect()
-        for _ in range(OFFENCE_COST):
-            self.open().disconnect()
-
-    def refused_or_cut(self) -> None:
-        """Assert that the next connection is refused."""
-        endpoint = self.dial()
-        if not endpoint.closed:
-            endpoint.send(upgrade_request("/ws"))
-            self.assertIs(problem_code(endpoint.response()), ErrorCode.TOO_MANY_NEW_CONNECTIONS)
+        self.open()
+        self.assertEqual((self.record.slow_starts, self.record.offenders), (set(), set()))
 
 
-class SiteTurnTests(TurnTests):
+class SiteOffenceTests(OffenceTests):
     """The same tests on the site."""
 
     bare = False
@@ -895,13 +1027,13 @@ class DialectTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Create a port with both dialects."""
-        clock = Clock()
-        self.port = make_port(clock, make_switchboard(clock), dialects=DIALECTS)
+        self.clock = Clock()
+        self.port = make_port(self.clock, make_switchboard(self.clock), dialects=DIALECTS)
         self.factory = SignalingFactory(self.port)
 
     def open(self, subprotocol: str | None) -> Endpoint:
         """Open a WebSocket with that subprotocol."""
-        endpoint = Endpoint(self.factory)
+        endpoint = Endpoint(self.factory, clock=self.clock)
         changes = {} if subprotocol is None else {"sec_websocket_protocol": subprotocol}
         endpoint.send(upgrade_request(**changes))
         return endpoint
@@ -968,6 +1100,30 @@ class DialectTests(SynchronousTestCase):
         protocol.send_event(Pong())
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
         self.assertEqual(protocol.localCloseCode, 1011)
+
+    def test_costs(self) -> None:
+        """A message is charged for the decision that it leads to, and for each event to another member."""
+        endpoints = [self.open("signald.1") for _ in range(4)]
+        for endpoint in endpoints:
+            self.exchange(endpoint, type="hello", version=1)
+        self.exchange(endpoints[0], type="open", capacity=4)
+        turns = self.port.rounds.shares[address_key(CLIENT)].turns
+
+        def cost(endpoint: Endpoint, **message: object) -> int:
+            self.clock.advance(0)
+            turns.left = 1000
+            protocol: Any = endpoint.transport.protocol
+            protocol.dataReceived(frame(TEXT, json.dumps(message).encode()))
+            return 1000 - turns.left
+
+        self.assertEqual(cost(endpoints[0], type="ping"), READ_POINTS + FRAME_POINTS)
+        opened = cost(endpoints[0], type="open", capacity=4)
+        self.assertEqual(opened, READ_POINTS + FRAME_POINTS + DECISION_POINTS)
+        session = json.loads(endpoints[0].frames()[-1][1])["session"]
+        for endpoint in endpoints[1:]:
+            self.exchange(endpoint, type="join", session=session)
+        sent = cost(endpoints[0], type="message", session=session, content="fine")
+        self.assertEqual(sent, READ_POINTS + FRAME_POINTS + 2 * EVENT_POINTS)
 
     def test_a_suspended_switchboard_receives_nothing(self) -> None:
         """After the state was handed over a frame is neither decoded nor counted."""

@@ -172,6 +172,14 @@ class LocalLoadTests(LocalCase):
         self.directory.parent.write_bytes(b"a file")
         self.assertEqual(self.load_error(), f"{self.directory} cannot be written: Not a directory.")
 
+    def test_lock_of_another_kind(self) -> None:
+        """A lock that is no regular file is an error that names it."""
+        self.load()
+        lock = self.directory / ".lock"
+        lock.unlink()
+        os.mkfifo(lock)
+        self.assertEqual(self.load_error(), f"{lock} cannot be used: expected a regular file, found a FIFO.")
+
     def test_failure_to_write(self) -> None:
         """If the new files cannot be written, the old ones are unchanged."""
         self.load()
@@ -260,11 +268,13 @@ class LocalCheckTests(LocalCase):
         obstacle.rmdir()
         self.assertTrue(self.certificate.check(NOW + 120, moved).replaced)
 
-    def test_reread(self) -> None:
-        """With `reread` the files are read, and a deleted authority is created again."""
-        self.assertEqual(self.certificate.check(NOW, self.names, reread=True), UNCHANGED)
+    def test_prepare(self) -> None:
+        """`prepare` reads the files, and a deleted authority is created again; both count once they are applied."""
+        self.assertEqual(self.certificate.prepare(NOW, self.names)(), UNCHANGED)
         (self.directory / "ca.pem").unlink()
-        report = self.certificate.check(NOW, self.names, reread=True)
+        apply = self.certificate.prepare(NOW, self.names)
+        self.assertEqual(served_certificate(self.certificate), self.leaf)
+        report = apply()
         self.assertTrue(report.replaced)
         notes = (
             f"A local certificate authority was created: {self.directory}/ca.pem.",
@@ -273,6 +283,13 @@ class LocalCheckTests(LocalCase):
         self.assertEqual(report.changes, notes)
         authority = x509.load_der_x509_certificate(self.certificate.authority_der)
         Link(self.certificate.tls, client_context(authority, wall_time(NOW)))
+
+    def test_prepare_refuses(self) -> None:
+        """`prepare` raises the reason why the files cannot be used, and the certificate in use stays."""
+        (self.directory / "cert.pem").write_bytes(b"damaged")
+        with self.assertRaisesRegex(CertificateError, "expected a certificate in PEM format"):
+            self.certificate.prepare(NOW, self.names)
+        self.assertEqual(served_certificate(self.certificate), self.leaf)
 
     def test_names_outside(self) -> None:
         """A name that the authority does not permit is left out, with one warning that says what to do."""
@@ -385,9 +402,9 @@ class SuppliedCheckTests(SuppliedCase):
         self.certificate = self.load()
         self.next = self_signed(ec.generate_private_key(ec.SECP256R1()), end=NOW + 180 * DAY)
 
-    def check(self, now: float = NOW, *, reread: bool = False) -> CertificateReport:
+    def check(self, now: float = NOW) -> CertificateReport:
         """Check the files once."""
-        return self.certificate.check(now, self.names, reread=reread)
+        return self.certificate.check(now, self.names)
 
     def check_twice(self) -> CertificateReport:
         """Check files that changed, and once more when they are stable."""
@@ -497,14 +514,23 @@ class SuppliedCheckTests(SuppliedCase):
         self.write(self.next)
         self.assertTrue(self.check_twice().replaced)
 
-    def test_reread(self) -> None:
-        """With `reread` the files are read although unchanged or unstable, and an invalid pair is reported at once."""
-        self.assertEqual(self.check(reread=True).changes, (f"The certificate was read again: {self.files[0]}.",))
+    def test_prepare(self) -> None:
+        """`prepare` reads the files although they are unchanged or unstable, and changes nothing until it is applied.
+
+        An invalid pair is refused at once, and the pair in use stays.
+        """
+        report = self.certificate.prepare(NOW, self.names)()
+        self.assertEqual(report.changes, (f"The certificate was read again: {self.files[0]}.",))
         self.write(self.next)
-        self.assertTrue(self.check(reread=True).replaced)
-        self.files[1].unlink()
-        self.assertEqual(len(self.check(reread=True).warnings), 1)
+        apply = self.certificate.prepare(NOW, self.names)
+        self.assertEqual(served_certificate(self.certificate), self.pair.leaf)
+        self.assertTrue(apply().replaced)
+        self.assertEqual(served_certificate(self.certificate), self.next.leaf)
         self.assertEqual(self.check(), UNCHANGED)
+        self.files[1].unlink()
+        with self.assertRaisesRegex(CertificateError, "cannot be read: No such file"):
+            self.certificate.prepare(NOW, self.names)
+        self.assertEqual(served_certificate(self.certificate), self.next.leaf)
 
     def test_change_of_permissions(self) -> None:
         """A key that is no longer open to others is read although its content is unchanged."""

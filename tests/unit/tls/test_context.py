@@ -17,6 +17,7 @@ from zope.interface.verify import verifyObject
 from signald.net.keyfiles import CertificateError
 from signald.tls.authority import Authority, wall_time
 from signald.tls.context import ServerTLS, server_context
+from signald.tls.tls_transport import DirectTLSTransport
 from tests.support.certificates import forged, self_signed
 from tests.support.handshake import Link, client_context
 from tests.support.machines import NOW, machine
@@ -79,9 +80,9 @@ class HandshakeTests(TLSCase):
             self.assert_rejected("certificate verify failed")
             self.assertEqual(problems.pop(), X509_V_ERR_PERMITTED_VIOLATION)
 
-    def test_both_transports(self) -> None:
-        """Data flows with Twisted's plain TLS protocol and with the buffering one."""
-        for protocol in (TLSMemoryBIOProtocol, BufferingTLSTransport):
+    def test_every_transport(self) -> None:
+        """Data flows with Twisted's plain TLS protocol, with the buffering one, and with ours."""
+        for protocol in (TLSMemoryBIOProtocol, BufferingTLSTransport, DirectTLSTransport):
             self.assertEqual(Link(self.tls, self.context, protocol=protocol).echo(b"hello"), b"hello")
 
     def test_tls_1_3_is_preferred(self) -> None:
