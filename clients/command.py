@@ -33,37 +33,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options of a command line; a wrong command line ends the process with status 2."""
-    shared = _Parser(add_help=False)
-    shared.add_argument(
-        "--server",
-        metavar="URL",
-        help=f"URL of the server or its page [default: that of the link, or {DEFAULT_SERVER}]",
-    )
-    shared.add_argument(
-        "--ca", metavar="FILE", type=Path, help="trust this certificate authority (PEM) instead of the system's"
-    )
-    shared.add_argument("--insecure", action="store_true", help="accept any certificate")
-    shared.add_argument(
-        "--name", metavar="NAME", type=_text_up_to(64), help="display name, which the other members see"
-    )
-    shared.add_argument("--password", metavar="TEXT", type=_text_up_to(128), help="the session's password")
-    token = shared.add_mutually_exclusive_group()
-    token.add_argument("--token", metavar="TEXT", help="token, where the server needs one")
-    token.add_argument(
-        "--token-file", metavar="FILE", type=Path, help="file with the token, which hides it from other users"
-    )
-    source = shared.add_mutually_exclusive_group()
-    source.add_argument(
-        "--play", metavar="FILE", type=Path, help="send this file instead of the test pattern and the tone"
-    )
-    source.add_argument("--echo", action="store_true", help="send received media back")
-    shared.add_argument("--record", metavar="FILE", type=Path, help="record received media into this file")
-    shared.add_argument(
-        "--duration", metavar="SECONDS", type=_seconds, help="end the call after this time in the session"
-    )
-    shared.add_argument("--size", metavar="WxH", type=_size, default=(640, 480), help="size of the pattern [640x480]")
-    shared.add_argument("--rate", metavar="FPS", type=_rate, default=15.0, help="frame rate of the pattern [15]")
-    shared.add_argument("--verbose", action="store_true", help="log to standard error")
+    shared = _shared_options()
     parser = _Parser(
         prog="signald-peer",
         description="Make a WebRTC call without a browser. Standard output gets the report as JSON, and nothing else.",
@@ -79,6 +49,52 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         link = options.command == "join" and "://" in options.session
         options.server = options.session.partition("#")[0] if link else DEFAULT_SERVER
     return options
+
+
+def _shared_options() -> _Parser:
+    """Return a parser of the options that both commands have."""
+    shared = _Parser(add_help=False)
+    _add_server_options(shared)
+    _add_media_options(shared)
+    shared.add_argument("--verbose", action="store_true", help="log to standard error")
+    return shared
+
+
+def _add_server_options(parser: _Parser) -> None:
+    """Add the options about the server, and about who takes part."""
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        help=f"URL of the server or its page [default: that of the link, or {DEFAULT_SERVER}]",
+    )
+    parser.add_argument(
+        "--ca", metavar="FILE", type=Path, help="trust this certificate authority (PEM) instead of the system's"
+    )
+    parser.add_argument("--insecure", action="store_true", help="accept any certificate")
+    parser.add_argument(
+        "--name", metavar="NAME", type=_text_up_to(64), help="display name, which the other members see"
+    )
+    parser.add_argument("--password", metavar="TEXT", type=_text_up_to(128), help="the session's password")
+    token = parser.add_mutually_exclusive_group()
+    token.add_argument("--token", metavar="TEXT", help="token, where the server needs one")
+    token.add_argument(
+        "--token-file", metavar="FILE", type=Path, help="file with the token, which hides it from other users"
+    )
+
+
+def _add_media_options(parser: _Parser) -> None:
+    """Add the options about what is sent and recorded, and for how long."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--play", metavar="FILE", type=Path, help="send this file instead of the test pattern and the tone"
+    )
+    source.add_argument("--echo", action="store_true", help="send received media back")
+    parser.add_argument("--record", metavar="FILE", type=Path, help="record received media into this file")
+    parser.add_argument(
+        "--duration", metavar="SECONDS", type=_seconds, help="end the call after this time in the session"
+    )
+    parser.add_argument("--size", metavar="WxH", type=_size, default=(640, 480), help="size of the pattern [640x480]")
+    parser.add_argument("--rate", metavar="FPS", type=_rate, default=15.0, help="frame rate of the pattern [15]")
 
 
 def _text_up_to(max_length: int) -> Callable[[str], str]:

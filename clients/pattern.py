@@ -68,7 +68,7 @@ class PatternTrack(MediaStreamTrack):
     def __init__(self, width: int, height: int, pacer: FramePacer, clock: Callable[[], float] = time.time) -> None:
         """Create a live track.
 
-        Args:
+        Arguments:
             width: pixels, even.
             height: pixels, even.
             pacer: tells when the frames are due.

@@ -42,7 +42,7 @@ class PatternImage:
     def __init__(self, width: int, height: int, strides: Sequence[int]) -> None:
         """Draw the bars, which are the same in every image.
 
-        Args:
+        Arguments:
             width: pixels, even.
             height: pixels, even.
             strides: bytes from one row to the next in each of the three planes.

@@ -10,20 +10,19 @@ import json
 import logging
 import random
 import secrets
-import time
 from collections.abc import Callable
 from typing import Any
 
 from signald_client.errors import RefusedError, UnreachableError
 from signald_client.media import Media
-from signald_client.peer_connection import PeerConnection
+from signald_client.peer_connections import PeerConnections
 from signald_client.pending_replies import PendingReplies
 from signald_client.report import Report
 from signald_client.server import Address, Trust
+from signald_client.session_return import SessionReturn
 from signald_client.signaling import messages
 from signald_client.signaling.client import NO_ROLLBACK, READY, RELAY_ONLY, SignalingClient
 from signald_client.signaling.events import (
-    MEMBERSHIP,
     NOTHING,
     Disconnected,
     Interrupted,
@@ -32,6 +31,7 @@ from signald_client.signaling.events import (
     Refused,
     Resumed,
 )
+from signald_client.signaling.rejoining import RETURN_SECONDS
 from signald_client.signaling.session_ids import find_session_id
 from signald_client.signaling.wire import Message, Value
 from signald_client.transport import SignalingSocket
@@ -50,7 +50,8 @@ _log = logging.getLogger(__name__)
 class Peer:
     """One peer: its connection to the server, one session, and a peer connection with each other member.
 
-    A lost connection to the server is resumed within the grace that the server gives; calls go on meanwhile.
+    A lost connection to the server is resumed within the grace that the server gives; calls go on meanwhile. When the
+    server has crashed and forgotten the session, the peer comes back into it by itself, for a minute.
 
     Attributes:
         session: the session's canonical id; None before `open_session` or `join_session`.
@@ -73,7 +74,7 @@ class Peer:
     ) -> None:
         """Create a peer without a connection.
 
-        Args:
+        Arguments:
             address: the server's address.
             media: returns the media of one connection; called for each other member.
             name: the peer's display name in the session, up to 64 characters.
@@ -90,22 +91,36 @@ class Peer:
         self.session: str | None = None
         self.report = Report()
         self._address = address
-        self._make_media = media
         self._name = name
         self._stay_alone = stay_alone
         self._on_event = on_event
-        instance = secrets.token_urlsafe(INSTANCE_BYTES)
-        self._client = SignalingClient(json, random.random, instance, agent, [NO_ROLLBACK, RELAY_ONLY], None, token)
+        self._client = self._make_client(agent, token)
         self._socket = SignalingSocket(self._client, self._handle_event, address, trust or Trust(), agent, reactor)
         self._relay_only = False
-        self._connections: dict[str, PeerConnection] = {}
+        self._connections = PeerConnections(media, self._send_request, self._connection_failed, self.report)
+        self._return = SessionReturn(self._client, self._send_request, self._return_given_up)
         self._welcomed: asyncio.Future[None] | None = None
         self._pending_replies = PendingReplies()
         self._grace_timer: asyncio.TimerHandle | None = None
-        self._closing: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
-        self._handlers: dict[type[Value], Callable[[Any], None]] = {
-            Negotiate: self._negotiate,
+        self._handlers = self._make_handlers()
+
+    def _make_client(self, agent: str, token: str | None) -> SignalingClient:
+        return SignalingClient(
+            json,
+            random.random,
+            secrets.token_urlsafe(INSTANCE_BYTES),
+            agent,
+            [NO_ROLLBACK, RELAY_ONLY],
+            None,
+            token,
+            lambda: self._connections.connected_users,
+        )
+
+    def _make_handlers(self) -> dict[type[Value], Callable[[Any], None]]:
+        """Return the method for each class of event."""
+        return {
+            Negotiate: lambda effect: self._connections.carry_out(effect.user, effect.commands),
             messages.Welcome: self._welcome_received,
             Refused: self._request_refused,
             Interrupted: self._connection_interrupted,
@@ -114,8 +129,10 @@ class Peer:
             InvalidMessage: self._invalid_message_received,
             messages.Opened: self._session_entered,
             messages.Joined: self._session_entered,
-            messages.MemberJoined: self._member_joined,
-            messages.MemberRenewed: self._member_renewed,
+            messages.NotAdmitted: self._return.not_admitted,
+            messages.HostChanged: self._return.host_changed,
+            messages.MemberJoined: self._member_came,
+            messages.MemberRenewed: self._member_came,
             messages.MemberLeft: self._member_left,
             messages.Ended: self._session_ended,
         }
@@ -145,7 +162,7 @@ class Peer:
     ) -> str:
         """Open a session and return its id; a peer is in one session at most, in its whole life.
 
-        Args:
+        Arguments:
             capacity: most members at a time.
             label: the session's display name, up to 64 characters.
             password: the password that everyone who joins has to give.
@@ -167,6 +184,7 @@ class Peer:
             succession=succession,
             relay_only=relay_only,
         )
+        self._return.requested(request)
         opened: Any = await self._send_and_wait(request)
         session: str = opened.session
         return session
@@ -183,7 +201,9 @@ class Peer:
 
         """
         canonical = find_session_id(session)
-        await self._send_and_wait(messages.Join(canonical, name=self._name, password=password))
+        request = messages.Join(canonical, name=self._name, password=password)
+        self._return.requested(request)
+        await self._send_and_wait(request)
         return canonical
 
     # In the session
@@ -235,6 +255,7 @@ class Peer:
     def stop(self, reason: str) -> None:
         """End the call with this reason, unless it has ended: `wait_until_ended` returns."""
         if not self._ended.is_set():
+            self._return.stop()
             self.report.reason = reason
             self._ended.set()
 
@@ -242,9 +263,7 @@ class Peer:
         """Leave the session, close every connection, and return the report."""
         if self.session is not None and self._client.state == READY:
             self._socket.perform(self._client.leave_session(self.session))
-        for user in list(self._connections):
-            self._close_connection(user)
-        await asyncio.gather(*self._closing)
+        await self._connections.close_all()
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._socket.close()
@@ -289,6 +308,7 @@ class Peer:
 
     def _request_refused(self, event: Refused) -> None:
         _log.info("The server refused %s: %s", event.about, event.code)
+        self._return.refused(event)
         # Only a refused handshake fails `connect`: other requests may be refused before the welcome, too many for one.
         if event.about == "hello" and self._welcomed is not None and not self._welcomed.done():
             self.stop(event.code)
@@ -300,18 +320,24 @@ class Peer:
             error = UnreachableError(f"The connection to {self._address.authority} was lost.")
             self._welcomed.set_exception(error)
         if self._grace_timer is None:
-            grace = self._client.welcome.grace if self._client.welcome is not None else None
-            self._grace_timer = asyncio.get_running_loop().call_later(grace or 0.0, self.stop, "disconnected")
+            grace = (self._client.welcome.grace if self._client.welcome is not None else None) or 0.0
+            if self._connections:
+                # The call goes on, and a server that has crashed lets the peer in again with its ticket.
+                grace = max(grace, RETURN_SECONDS)
+            self._grace_timer = asyncio.get_running_loop().call_later(grace, self.stop, "disconnected")
 
     def _connection_resumed(self, event: Resumed) -> None:
         _log.info("The connection to the server is back; it kept: %s.", event.survival)
         self.report.reconnects += 1
         self._cancel_grace_timer()
-        if event.survival == MEMBERSHIP:
-            for user in list(self._connections):
-                self._close_connection(user)
-        elif event.survival == NOTHING and self.session is not None:
-            self.stop("disconnected")
+        if event.survival == NOTHING and self.session is not None:
+            self._return.start()
+
+    def _return_given_up(self) -> None:
+        # Connections with members last for as long as their media flows; others cannot be negotiated any more.
+        self._connections.close_unconnected()
+        self._stay_alone = False
+        self._stop_if_alone("disconnected")
 
     def _connection_ended(self, event: Disconnected) -> None:
         self._cancel_grace_timer()
@@ -332,67 +358,33 @@ class Peer:
             return
         self.session = self.report.session = event.session
         self._relay_only = event.relay_only
-        for member in event.members or []:
-            self._open_connection(event.session, member)
+        members = event.members or []
+        if not self._return.active:
+            # Those who are not back yet on the server that has crashed may still be connected.
+            self._connections.close_others(members)
+        self._return.entered(event)
+        for member in members:
+            self._connect_member(event.session, member)
 
     def _session_ended(self, event: messages.Ended) -> None:
         if event.session == self.session:
             self.stop(event.reason)
 
-    def _member_joined(self, event: messages.MemberJoined) -> None:
-        self._open_connection(event.session, event.member)
-
-    def _member_renewed(self, event: messages.MemberRenewed) -> None:
-        if event.session == self.session:
-            self._close_connection(event.member.user)
-            self._open_connection(event.session, event.member)
+    def _member_came(self, event: messages.MemberJoined | messages.MemberRenewed) -> None:
+        self._connect_member(event.session, event.member)
 
     def _member_left(self, event: messages.MemberLeft) -> None:
         if event.session == self.session:
-            self._close_connection(event.user)
+            self._connections.close(event.user)
             self._stop_if_alone(event.reason)
 
-    # Peer connections
-
-    def _negotiate(self, effect: Negotiate) -> None:
-        if effect.user in self._connections:
-            self._connections[effect.user].carry_out(effect.commands)
-
-    def _open_connection(self, session: str, member: messages.Member) -> None:
+    def _connect_member(self, session: str, member: messages.Member) -> None:
         negotiator = self._client.negotiator(session, member.user)
-        if negotiator is None or session != self.session:
-            return
-        try:
-            media = self._make_media()
-        except Exception:  # noqa: BLE001, an error in an application's class costs one connection, not the peer
-            _log.error("The media of a connection could not be created.", exc_info=True)
-            self._stop_if_alone("connection-failed")
-            return
-        connection = PeerConnection(
-            negotiator,
-            media,
-            self._client.ice_servers,
-            self._send_request,
-            self._connection_failed,
-            time.monotonic,
-            relay_only=self._relay_only,
-        )
-        self._connections[member.user] = connection
-        self.report.members.append(connection.report)
-        connection.start_negotiation()
+        if negotiator is not None and session == self.session:
+            self._connections.connect(negotiator, member, self._client.ice_servers, relay_only=self._relay_only)
 
-    def _close_connection(self, user: str) -> None:
-        """Close the connection with a member, in the background."""
-        connection = self._connections.pop(user, None)
-        if connection is not None:
-            task = asyncio.ensure_future(connection.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
-
-    def _connection_failed(self, connection: PeerConnection) -> None:
-        if self._connections.get(connection.report.user) is connection:
-            self._close_connection(connection.report.user)
-            self._stop_if_alone("connection-failed")
+    def _connection_failed(self) -> None:
+        self._stop_if_alone("connection-failed")
 
     def _stop_if_alone(self, reason: str) -> None:
         if not self._connections and not self._stay_alone:

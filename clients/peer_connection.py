@@ -65,7 +65,7 @@ class PeerConnection:
     ) -> None:
         """Prepare the connection; `start_negotiation` makes the first offer where this side offers first.
 
-        Args:
+        Arguments:
             negotiator: the negotiator for the member.
             media: the media to send, and the sink for received media.
             ice_servers: STUN and TURN servers. Later ones cannot be used: aiortc has no ICE restart, and refreshes its
@@ -76,7 +76,7 @@ class PeerConnection:
             relay_only: whether to connect through TURN servers alone.
 
         """
-        self.report = MemberReport(negotiator.remote_user)
+        self.report = MemberReport(negotiator.known_as)
         self._negotiator = negotiator
         self._media = media
         self._send = send
@@ -85,25 +85,11 @@ class PeerConnection:
         self._relay_only = relay_only
         self._started_at = clock()
         self._tasks: set[asyncio.Task[None]] = set()
-        # Without a list aiortc would contact a public STUN server.
-        servers = [
-            RTCIceServer(_supported_urls(server.urls), server.username, server.credential) for server in ice_servers
-        ]
-        self._connection = RTCPeerConnection(
-            RTCConfiguration(
-                iceServers=servers,
-                iceTransportPolicy=RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL,
-            )
-        )
+        self._connection = _make_connection(ice_servers, relay_only=relay_only)
         self._connection.on("track", self._track_added)
         self._connection.on("connectionstatechange", self._connection_state_changed)
         self._connection.on("iceconnectionstatechange", self._ice_state_changed)
-        self._counters = {track.kind: CountingTrack(track) for track in media.tracks()}
-        for kind in KINDS:
-            if kind in self._counters:
-                self._connection.addTrack(self._counters[kind])
-            else:
-                self._connection.addTransceiver(kind, direction="recvonly")
+        self._counters = _add_tracks(self._connection, media)
         self._handlers: dict[type[Value], Callable[[Any], None]] = {
             SendRequest: lambda command: self._send(command.message),
             CreateAndSetLocal: lambda command: self._run_in_background(self._set_local(command.kind)),
@@ -111,6 +97,16 @@ class PeerConnection:
             AddCandidate: lambda command: self._run_in_background(self._add_candidate(command.candidate)),
             NegotiationFailed: self._negotiation_failed,
         }
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a path to the member."""
+        return self._connection.connectionState == "connected"
+
+    def attach(self, negotiator: Negotiator) -> None:
+        """Go on with another negotiator for the same member, which the server knows anew."""
+        self._negotiator = negotiator
+        self.carry_out(negotiator.continue_negotiation())
 
     def start_negotiation(self) -> None:
         """Negotiate, if this side is the one that offers first."""
@@ -251,6 +247,25 @@ class PeerConnection:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("A task of the peer connection failed.", exc_info=error)
             self._on_failed(self)
+
+
+def _make_connection(ice_servers: Sequence[messages.IceServer], *, relay_only: bool) -> RTCPeerConnection:
+    """Create an aiortc connection with these servers, and no other."""
+    # Without a list aiortc would contact a public STUN server.
+    servers = [RTCIceServer(_supported_urls(server.urls), server.username, server.credential) for server in ice_servers]
+    policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
+    return RTCPeerConnection(RTCConfiguration(iceServers=servers, iceTransportPolicy=policy))
+
+
+def _add_tracks(connection: RTCPeerConnection, media: Media) -> dict[str, CountingTrack]:
+    """Send the tracks of the media, and receive both kinds; return the tracks that count, by kind."""
+    counters = {track.kind: CountingTrack(track) for track in media.tracks()}
+    for kind in KINDS:
+        if kind in counters:
+            connection.addTrack(counters[kind])
+        else:
+            connection.addTransceiver(kind, direction="recvonly")
+    return counters
 
 
 def _supported_urls(urls: Sequence[str]) -> list[str]:

@@ -133,7 +133,7 @@ class _UnverifiedTls:
 def make_unreachable_error(address: Address, error: Exception, failure: Failure | None) -> UnreachableError:
     """Return the error that explains why a connection could not be made.
 
-    Args:
+    Arguments:
         address: the server's address.
         error: the error that the attempt ended with.
         failure: the reason why the TCP connection was lost; None if there was no TCP connection.

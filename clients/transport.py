@@ -25,7 +25,7 @@ from signald_client.signaling.wire import Value
 __all__ = ["SignalingSocket"]
 
 OPEN_SECONDS = 10.0
-"""Seconds for the TCP and TLS connection, and again for the WebSocket's opening handshake."""
+"""Seconds for the TCP connection; the client's `open_timeout` bounds the handshakes of TLS and WebSocket after it."""
 
 CLOSE_SECONDS = 2.0
 """Seconds for the server to answer a close frame."""
@@ -94,7 +94,7 @@ class _Factory(WebSocketClientFactory):
         super().__init__(address.url, protocols=[SUBPROTOCOL], useragent=agent, reactor=reactor)
         self.setProtocolOptions(
             maxMessagePayloadSize=MESSAGE_BYTES,
-            openHandshakeTimeout=OPEN_SECONDS,
+            openHandshakeTimeout=socket.client.open_timeout,
             closeHandshakeTimeout=CLOSE_SECONDS,
             autoPingInterval=0,
         )
@@ -132,7 +132,7 @@ class SignalingSocket:
     ) -> None:
         """Create an edge without a connection.
 
-        Args:
+        Arguments:
             client: the signaling client.
             on_event: called with each event and each `Negotiate` of the client, in their order.
             address: the server's address.

@@ -121,7 +121,7 @@ def main(arguments: Sequence[str]) -> None:
     faulthandler.enable()
     sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
     installReactor(options.reactor)
-    for package in ("tests", "codegen"):
+    for package in ("tests", "codegen", "benchmarks"):
         if (options.root / package).is_dir():
             import_package_from(options.root, package)
     with options.record.open("w") as record:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .connection import Random
+    from .handshake import Connected
     from .negotiation import Negotiator
     from .wire import Codec, Message, Value
 
@@ -89,8 +90,8 @@ class SignalingClient(RequestApi):
     a monotonic clock in seconds.
 
     The client reconnects by itself. Requests made before the first welcome wait for it, up to the bounds of the outbox
-    (`mailboxes`). Requests made while the connection is lost wait for the resume, up to the same bounds and for as long
-    as the server keeps the identity (the grace).
+    (`mailboxes`). Requests made while the connection is lost wait for the resume, up to the same bounds, for `grace`
+    seconds from a loss or `hold` seconds from a `messages.GoingAway`.
 
     Attributes:
         user: this client's user id; None before the first welcome.
@@ -109,10 +110,11 @@ class SignalingClient(RequestApi):
         features: list[str] | None = None,
         stored_identity: str | None = None,
         token: str | None = None,
+        connected: Connected | None = None,
     ) -> None:
         """Create a client without a connection.
 
-        Args:
+        Arguments:
             codec: an object with `dumps` and `loads`, as Python's `json` module has them.
             random: returns floats from 0 up to 1, for the jitter of the back-off.
             instance: 1 to 64 random characters, other ones for each start of the program or load of the page.
@@ -121,12 +123,15 @@ class SignalingClient(RequestApi):
             stored_identity: the text of the last `StoreIdentity` of an earlier instance, whose identity this client
                 resumes if it can: its sessions then come as `messages.Joined` after `Resumed("membership")`.
             token: the token that authorizes this client, where the server needs one (docs/tokens.md).
+            connected: returns the members with whom the edge has a peer connection that was connected and has not
+                failed, for a return to a server that has lost its state; None for an edge that keeps none.
 
         """
         self.user: str | None = None
         self.welcome: messages.Welcome | None = None
         self.ice_servers: list[messages.IceServer] = []
         self._codec = codec
+        self._connected = connected
         self._handshake = Handshake(codec, instance, agent, features, stored_identity, token)
         self._connection = Connection(random)
         self._early_requests = EarlyRequests()
@@ -135,6 +140,7 @@ class SignalingClient(RequestApi):
         self._sessions = Sessions(NO_ROLLBACK not in (features or []))
         self._now = 0.0
         self._lost_at = 0.0
+        self._held_until: float | None = None  # as the server announced in `going-away`
         self._restart_delay: float | None = None  # the seconds that the server announced in `going-away`
         self._handlers: dict[Any, Any] = {
             messages.Pong: self._ignore,
@@ -150,6 +156,14 @@ class SignalingClient(RequestApi):
         """State of the connection: `closed`, `connecting`, `greeting` or `ready`."""
         return self._connection.state
 
+    @property
+    def open_timeout(self) -> float:
+        """Seconds that an attempt to connect may take once its TCP connection stands, for an edge that knows that.
+
+        An edge that does not know needs no timeout of its own: `tick` gives up an attempt that takes longer.
+        """
+        return self._connection.open_timeout
+
     # Reports of the edge
 
     def socket_opened(self, now: float) -> list[Value]:
@@ -157,7 +171,7 @@ class SignalingClient(RequestApi):
         self._now = now
         if not self._connection.socket_opened(now):
             return []
-        return [self._frame(self._handshake.make_request(self._mailbox.received_count))]
+        return [self._frame(self._handshake.make_request(self._mailbox.received_count, self.connected_users()))]
 
     def frame_received(self, text: str, now: float) -> list[Value]:
         """Report a text message of the server."""
@@ -205,7 +219,9 @@ class SignalingClient(RequestApi):
         if self._mailbox.is_ack_overdue(now):
             effects.append(self._acknowledge())
         for request in self._requests.take_overdue(now):
-            effects.append(_refusal("no-reply", "What became of the request was lost with the connection.", request))
+            effects.append(
+                self._refusal("no-reply", "What became of the request was lost with the connection.", request)
+            )
         return effects
 
     def probe_connection(self, now: float) -> list[Value]:
@@ -234,21 +250,24 @@ class SignalingClient(RequestApi):
 
     def send_request(self, message: Message) -> list[Value]:
         """Send a request, now or after the welcome that the client waits for (`RequestApi.send_request`)."""
+        for field in ("to", "user"):
+            if getattr(message, field, None) is not None:
+                setattr(message, field, self._sessions.server_id(getattr(message, field)))
         if self.welcome is None and self.state in (CONNECTING, GREETING):
             size = len(encode(message, self._codec).encode())
             if self._early_requests.add(message, size):
                 return []
-            return [_refusal("not-connected", "Too many requests wait for a connection to the server.", message)]
+            return [self._refusal("not-connected", "Too many requests wait for a connection to the server.", message)]
         self._requests.register(message)
         frame = encode(message, self._codec)
         size = len(frame.encode())
         if self.welcome is not None and size > self.welcome.limits.message_bytes:
             # The server would close the connection, and each resume would send the message again.
             self._requests.take(message.id)
-            return [_refusal("message-too-large", "The message is too large.", message)]
+            return [self._refusal("message-too-large", "The message is too large.", message)]
         if self.state != READY and not self._may_wait(size):
             self._requests.take(message.id)
-            return [_refusal("not-connected", "There is no connection to the server.", message)]
+            return [self._refusal("not-connected", "There is no connection to the server.", message)]
         self._mailbox.record_sent(message, frame, size)
         return [SendFrame(frame)] if self.state == READY else []
 
@@ -260,6 +279,17 @@ class SignalingClient(RequestApi):
         A member gets a new one when it is renewed, and every member does after a resume with the membership alone.
         """
         return self._sessions.negotiator(session, user)
+
+    def ticket(self, session: str) -> str | None:
+        """Return the latest rejoin ticket for a session that the client is or was a member of; None without one.
+
+        It survives `Resumed("nothing")`, for the request that leads back into the session.
+        """
+        return self._sessions.ticket(session)
+
+    def connected_users(self) -> list[str]:
+        """Return for `open_session` and `join_session` the members, by the server's ids, whose connections are kept."""
+        return [] if self._connected is None else self._sessions.established(self._connected())
 
     # Helpers
 
@@ -273,7 +303,8 @@ class SignalingClient(RequestApi):
         """Whether a message of so many bytes can wait for the resume."""
         if self.welcome is None or self.welcome.grace is None or self._handshake.identity is None:
             return False
-        return self._now - self._lost_at < self.welcome.grace and not self._mailbox.is_full(size)
+        until = self._lost_at + self.welcome.grace if self._held_until is None else self._held_until
+        return self._now < until and not self._mailbox.is_full(size)
 
     def _end(self, code: int, reason: str) -> list[Value]:
         """End the connection for good, and the identity with it."""
@@ -301,7 +332,7 @@ class SignalingClient(RequestApi):
             return self._welcome_received(message)
         if not isinstance(message, messages.Error):
             return []
-        refusal = _refusal(message.code, message.message, self._handshake.request)
+        refusal = self._refusal(message.code, message.message, self._handshake.request)
         if message.code in TRANSIENT_ERRORS:
             # The server closes the socket.
             return [refusal]
@@ -312,6 +343,7 @@ class SignalingClient(RequestApi):
 
     def _welcome_received(self, welcome: messages.Welcome) -> list[Value]:
         self._connection.welcome_received(self._now)
+        self._held_until = None
         is_new = self.user is None and self._handshake.identity is None
         survival = None if is_new else welcome.resumed or NOTHING
         effects: list[Value] = []
@@ -359,7 +391,7 @@ class SignalingClient(RequestApi):
         request = self._requests.take(error.id)
         if request is None:
             return [Refused(error.code, error.message, error.about, error.session)]
-        return [_refusal(error.code, error.message, request)]
+        return [self._refusal(error.code, error.message, request)]
 
     def _ack_received(self, ack: messages.Ack) -> list[Value]:
         acknowledged = self._mailbox.remove_acknowledged(ack.received)
@@ -370,14 +402,16 @@ class SignalingClient(RequestApi):
 
     def _going_away_received(self, message: messages.GoingAway) -> list[Value]:
         self._restart_delay = message.after
+        self._held_until = None if message.hold is None else self._now + message.hold
+        self._connection.expect_restart()
         return [message]
 
     def _ice_servers_received(self, message: messages.IceServers) -> list[Value]:
         self.ice_servers = message.ice_servers
         return [message]
 
-
-def _refusal(code: str, sentence: str, request: Any) -> Value:
-    """Return the refusal of a known request."""
-    user = getattr(request, "to", None) or getattr(request, "user", None)
-    return Refused(code, sentence, request.type, getattr(request, "session", None), user, request)
+    def _refusal(self, code: str, sentence: str, request: Any) -> Value:
+        """Return the refusal of a known request."""
+        user = getattr(request, "to", None) or getattr(request, "user", None)
+        user = None if user is None else self._sessions.known_id(user)
+        return Refused(code, sentence, request.type, getattr(request, "session", None), user, request)

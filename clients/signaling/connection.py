@@ -28,6 +28,13 @@ STEADY_AFTER = 10.0
 OPEN_TIMEOUT = 10.0
 """Seconds that opening a socket may take."""
 
+RESTART_TIMEOUT = 60.0
+"""The bound that replaces `OPEN_TIMEOUT` and `SILENT_AFTER` after the server said that it restarts, in seconds.
+
+The connection may stand already, in the queue of the server's listening socket, until the next process accepts it. If
+it were given up, the next process would find it there nevertheless, and spend a handshake on nobody.
+"""
+
 PING_AFTER = 15.0
 """Seconds without a message of the server after which the client sends a ping."""
 
@@ -75,6 +82,7 @@ class Connection:
     Attributes:
         state: `closed`, `connecting` (a socket is planned or being opened), `greeting` or `ready`.
         attempts: how many times the connection was lost, or could not be opened, since it last was steady.
+        is_restarting: whether the server said that it restarts, and has not welcomed the client since.
 
     """
 
@@ -82,6 +90,7 @@ class Connection:
         """Create a closed connection; `random` returns floats from 0 up to 1, for the jitter."""
         self.state = CLOSED
         self.attempts = 0
+        self.is_restarting = False
         self._random = random
         self._delay = 0.0  # seconds from `_waiting_since` to the planned attempt
         self._waiting_since: float | None = None  # None: the next tick sets it
@@ -89,6 +98,15 @@ class Connection:
         self._answer_timeout = SILENT_AFTER
         self._welcomed_at = 0.0
         self._ticked_at = 0.0
+
+    @property
+    def open_timeout(self) -> float:
+        """Seconds that an attempt to connect may take, once its TCP connection stands."""
+        return RESTART_TIMEOUT if self.is_restarting else OPEN_TIMEOUT
+
+    def expect_restart(self) -> None:
+        """Record that the server said that it restarts."""
+        self.is_restarting = True
 
     def start(self) -> bool:
         """Record that the application wants a connection; return False when it wanted one already."""
@@ -102,12 +120,13 @@ class Connection:
     def welcome_received(self, now: float) -> bool:
         """Record that the handshake succeeded; return False when none was under way."""
         self._welcomed_at = now
+        self.is_restarting = False
         return self._step(WELCOMED, now, 0.0)
 
     def socket_lost(self, now: float, after: float | None = None) -> float | None:
         """Record that the socket closed or did not open, and return the back-off in seconds; None when there was none.
 
-        Args:
+        Arguments:
             now: seconds.
             after: the back-off that the server asked for, in seconds; None when it asked for none.
 
@@ -158,7 +177,7 @@ class Connection:
             self._waiting_since = now
         silence = now - self._waiting_since - self._delay
         if self.state == CONNECTING:
-            return SILENT if silence >= OPEN_TIMEOUT else None
+            return SILENT if silence >= self.open_timeout else None
         if slept and self.state == READY:
             # A phone slept or a tab was hidden: the silence says nothing about the server, so the client sends a ping.
             self._answer_expected = False
@@ -175,7 +194,7 @@ class Connection:
         self._waiting_since = now
         self._delay = delay
         self._answer_expected = self.state == GREETING
-        self._answer_timeout = SILENT_AFTER
+        self._answer_timeout = RESTART_TIMEOUT if self.is_restarting and self._answer_expected else SILENT_AFTER
 
     def _step(self, event: str, now: float | None, delay: float) -> bool:
         """Take the transition of the table; return False when the event means nothing in this state."""

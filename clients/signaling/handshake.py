@@ -8,7 +8,13 @@ from . import messages
 from .events import StoreIdentity
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
+
+    class Connected(Protocol):
+        """Source of the users with whom an edge still has its peer connections."""
+
+        def __call__(self) -> list[str]:
+            """Return their ids."""
 
     from .wire import Codec, Value
 
@@ -51,8 +57,14 @@ class Handshake:
         self._features = features
         self._token = token
 
-    def make_request(self, received_count: int) -> Any:
-        """Return the request for a new connection; `received_count`: messages of the server that have arrived."""
+    def make_request(self, received_count: int, connected: list[str]) -> Any:
+        """Return the request for a new connection.
+
+        Arguments:
+            received_count: messages of the server that have arrived.
+            connected: the users with whom this client still has its peer connections.
+
+        """
         if self.identity is None:
             self.request = messages.Hello(
                 VERSION, agent=self._agent, features=self._features, instance=self._instance, token=self._token
@@ -67,6 +79,7 @@ class Handshake:
                 agent=self._agent,
                 features=self._features,
                 token=self._token,
+                connected=connected,
             )
         self.request.id = HANDSHAKE_ID
         return self.request

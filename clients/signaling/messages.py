@@ -59,6 +59,8 @@ class Member(Value):
         Field("messages", "messages", "boolean", True),
         Field("away", "away", "boolean", False),
         Field("name", "name", "string", None),
+        Field("former", "former", "string", None),
+        Field("connected", "connected", "boolean", False),
     )
 
     def __init__(
@@ -72,6 +74,8 @@ class Member(Value):
         messages: bool = True,
         away: bool = False,
         name: str | None = None,
+        former: str | None = None,
+        connected: bool = False,
     ) -> None:
         self.user = user
         self.role = role
@@ -82,6 +86,8 @@ class Member(Value):
         self.messages = messages
         self.away = away
         self.name = name
+        self.former = former
+        self.connected = connected
 
 
 class ServerLimits(Value):
@@ -169,6 +175,7 @@ class Resume(Message):
         Field("agent", "agent", "string", None),
         Field("features", "features", ("string",), None),
         Field("token", "token", "string", None),
+        Field("connected", "connected", ("string",), None),
         Field("id", "id", "string", None),
     )
     hidden = (
@@ -186,6 +193,7 @@ class Resume(Message):
         agent: str | None = None,
         features: list[str] | None = None,
         token: str | None = None,
+        connected: list[str] | None = None,
         id: str | None = None,
     ) -> None:
         self.version = version
@@ -196,6 +204,7 @@ class Resume(Message):
         self.agent = agent
         self.features = features or []
         self.token = token
+        self.connected = connected or []
         self.id = id
 
 
@@ -214,11 +223,14 @@ class Open(Message):
         Field("relay_only", "relay-only", "boolean", False),
         Field("session", "session", "string", None),
         Field("host_key", "host-key", "string", None),
+        Field("ticket", "ticket", "string", None),
+        Field("connected", "connected", ("string",), None),
         Field("id", "id", "string", None),
     )
     hidden = (
         "password",
         "host_key",
+        "ticket",
     )
 
     def __init__(
@@ -233,6 +245,8 @@ class Open(Message):
         relay_only: bool = False,
         session: str | None = None,
         host_key: str | None = None,
+        ticket: str | None = None,
+        connected: list[str] | None = None,
         id: str | None = None,
     ) -> None:
         self.capacity = capacity
@@ -245,27 +259,42 @@ class Open(Message):
         self.relay_only = relay_only
         self.session = session
         self.host_key = host_key
+        self.ticket = ticket
+        self.connected = connected or []
         self.id = id
 
 
 class Join(Message):
-    """Join a session as a guest; `name` is the guest's display name."""
+    """Join a session as a guest."""
 
     type = "join"
     fields = (
         Field("session", "session", "string", REQUIRED),
         Field("name", "name", "string", None),
         Field("password", "password", "string", None),
+        Field("ticket", "ticket", "string", None),
+        Field("connected", "connected", ("string",), None),
         Field("id", "id", "string", None),
     )
-    hidden = ("password",)
+    hidden = (
+        "password",
+        "ticket",
+    )
 
     def __init__(
-        self, session: str, name: str | None = None, password: str | None = None, id: str | None = None
+        self,
+        session: str,
+        name: str | None = None,
+        password: str | None = None,
+        ticket: str | None = None,
+        connected: list[str] | None = None,
+        id: str | None = None,
     ) -> None:
         self.session = session
         self.name = name
         self.password = password
+        self.ticket = ticket
+        self.connected = connected or []
         self.id = id
 
 
@@ -534,6 +563,7 @@ class Welcome(Message):
         Field("ice_servers", "ice-servers", (IceServer,), REQUIRED),
         Field("secret", "secret", "string", None),
         Field("grace", "grace", "number", None),
+        Field("hold", "hold", "number", None),
         Field("resumed", "resumed", "string", None),
         Field("received", "received", "integer", None),
         Field("role", "role", "string", None),
@@ -552,6 +582,7 @@ class Welcome(Message):
         ice_servers: list[IceServer],
         secret: str | None = None,
         grace: float | None = None,
+        hold: float | None = None,
         resumed: str | None = None,
         received: int | None = None,
         role: str | None = None,
@@ -566,6 +597,7 @@ class Welcome(Message):
         self.ice_servers = ice_servers
         self.secret = secret
         self.grace = grace
+        self.hold = hold
         self.resumed = resumed
         self.received = received
         self.role = role
@@ -586,9 +618,13 @@ class Opened(Message):
         Field("label", "label", "string", None),
         Field("host_key", "host-key", "string", None),
         Field("relay_only", "relay-only", "boolean", False),
+        Field("ticket", "ticket", "string", None),
         Field("id", "id", "string", None),
     )
-    hidden = ("host_key",)
+    hidden = (
+        "host_key",
+        "ticket",
+    )
 
     def __init__(
         self,
@@ -600,6 +636,7 @@ class Opened(Message):
         label: str | None = None,
         host_key: str | None = None,
         relay_only: bool = False,
+        ticket: str | None = None,
         id: str | None = None,
     ) -> None:
         self.session = session
@@ -610,6 +647,7 @@ class Opened(Message):
         self.label = label
         self.host_key = host_key
         self.relay_only = relay_only
+        self.ticket = ticket
         self.id = id
 
 
@@ -626,8 +664,10 @@ class Joined(Message):
         Field("members", "members", (Member,), REQUIRED),
         Field("label", "label", "string", None),
         Field("relay_only", "relay-only", "boolean", False),
+        Field("ticket", "ticket", "string", None),
         Field("id", "id", "string", None),
     )
+    hidden = ("ticket",)
 
     def __init__(
         self,
@@ -639,6 +679,7 @@ class Joined(Message):
         members: list[Member],
         label: str | None = None,
         relay_only: bool = False,
+        ticket: str | None = None,
         id: str | None = None,
     ) -> None:
         self.session = session
@@ -649,6 +690,7 @@ class Joined(Message):
         self.members = members
         self.label = label
         self.relay_only = relay_only
+        self.ticket = ticket
         self.id = id
 
 
@@ -781,17 +823,20 @@ class MemberRenewed(Message):
 
 
 class HostChanged(Message):
-    """Another member has become the host, or the receiver has."""
+    """Another member has become the host, or the receiver has, with the `ticket` of a host."""
 
     type = "host-changed"
     fields = (
         Field("session", "session", "string", REQUIRED),
         Field("user", "user", "string", REQUIRED),
+        Field("ticket", "ticket", "string", None),
     )
+    hidden = ("ticket",)
 
-    def __init__(self, session: str, user: str) -> None:
+    def __init__(self, session: str, user: str, ticket: str | None = None) -> None:
         self.session = session
         self.user = user
+        self.ticket = ticket
 
 
 class Changed(Message):
@@ -963,14 +1008,18 @@ class IceServers(Message):
 
 
 class GoingAway(Message):
-    """The server is about to stop; the client reconnects after `after` seconds."""
+    """The server is stopping; the client reconnects after `after` seconds, and holds messages for `hold` seconds."""
 
     type = "going-away"
     counted = False
-    fields = (Field("after", "after", "number", REQUIRED),)
+    fields = (
+        Field("after", "after", "number", REQUIRED),
+        Field("hold", "hold", "number", None),
+    )
 
-    def __init__(self, after: float) -> None:
+    def __init__(self, after: float, hold: float | None = None) -> None:
         self.after = after
+        self.hold = hold
 
 
 class Pong(Message):

@@ -96,7 +96,9 @@ class Negotiator:
     Attributes:
         session: the session.
         local_user: this client's user.
-        remote_user: the other member's user.
+        remote_user: the other member's user at the server.
+        known_as: the id under which the application knows the other member: the same, unless the member came back to
+            a server that had forgotten it.
         state: one of the states above.
         current: the last offer that was sent or applied (`messages.Negotiation`); None before the first.
 
@@ -112,10 +114,11 @@ class Negotiator:
         renegotiates: bool = True,
         rolls_back: bool = True,
         base: int = 0,
+        known_as: str | None = None,
     ) -> None:
         """Create a pair that has not negotiated yet.
 
-        Args:
+        Arguments:
             session: the session.
             local_user: this client's user.
             remote_user: the other member's user.
@@ -125,11 +128,13 @@ class Negotiator:
             rolls_back: whether this side's edge can roll back an offer.
             base: the numbers of the negotiations are greater than this; messages with other numbers were sent before
                 one of the two members joined or restarted.
+            known_as: the attribute; `remote_user` when None.
 
         """
         self.session = session
         self.local_user = local_user
         self.remote_user = remote_user
+        self.known_as = known_as or remote_user
         self.state = STABLE
         self.current: messages.Negotiation | None = None
         self._offers_first = offers_first
@@ -148,6 +153,7 @@ class Negotiator:
         self._local_candidates: list[messages.Candidate] = []
         self._local_end = False
         self._flush_planned = False
+        self._closed_in = STABLE  # the state before `close`
         self._handlers: dict[Any, Any] = {
             messages.ForwardedOffer: self._offer_received,
             messages.ForwardedAnswer: self._answer_received,
@@ -163,8 +169,8 @@ class Negotiator:
         An offer of the other side satisfies it: an edge that still needs a negotiation reports that again, as browsers
         do.
         """
-        if self.state != CLOSED:
-            self._needed = True
+        # Noted also when it is closed, for the negotiator that continues.
+        self._needed = True
         return self._advance()
 
     def restart_ice(self) -> list[Value]:
@@ -233,7 +239,31 @@ class Negotiator:
 
     def close(self) -> None:
         """Close the pair: reports are ignored from now on."""
+        if self.state != CLOSED:
+            self._closed_in = self.state
         self.state = CLOSED
+
+    # A peer connection that outlives its negotiator
+
+    @property
+    def is_established(self) -> bool:
+        """Whether an exchange is complete and no operation is under way, so that another negotiator could continue."""
+        state = self._closed_in if self.state == CLOSED else self.state
+        return self._exchanged and state in (STABLE, OFFERED)
+
+    def continue_from(self, former: Negotiator) -> None:
+        """Continue an established negotiator of the same peer connection, which is closed.
+
+        Both sides kept the connection while the server forgot the pair (docs/protocol.md, "Kept peer connections"). An
+        offer that was not answered is made again.
+        """
+        self._exchanged = True
+        self._remote_sdp = former._remote_sdp
+        self._needed = former._needed or former._closed_in == OFFERED
+
+    def continue_negotiation(self) -> list[Value]:
+        """Report that the edge has attached this negotiator to the kept peer connection."""
+        return self._advance()
 
     # Messages of the other side
 

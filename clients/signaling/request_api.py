@@ -38,10 +38,12 @@ class RequestApi:
         relay_only: bool = False,
         session: str | None = None,
         host_key: str | None = None,
+        ticket: str | None = None,
+        connected: list[str] | None = None,
     ) -> list[Value]:
         """Open a session (docs/protocol.md, "Requests"); `messages.Opened` or `Refused` follows.
 
-        Args:
+        Arguments:
             capacity: most members at a time.
             name: this user's display name, up to 64 characters.
             label: the session's display name, up to 64 characters.
@@ -52,6 +54,8 @@ class RequestApi:
             relay_only: whether all members connect through TURN servers alone.
             session: the id of a kept session that is to be opened again.
             host_key: the host key of that session.
+            ticket: this client's ticket for that session, after its identity was lost (`SignalingClient.ticket`).
+            connected: the members whose peer connections are kept (`SignalingClient.connected_users`).
 
         """
         request = messages.Open(
@@ -65,15 +69,26 @@ class RequestApi:
             relay_only=relay_only,
             session=session,
             host_key=host_key,
+            ticket=ticket,
+            connected=connected,
         )
         return self.send_request(request)
 
-    def join_session(self, session: str, name: str | None = None, password: str | None = None) -> list[Value]:
-        """Join a session by its canonical id.
+    def join_session(
+        self,
+        session: str,
+        name: str | None = None,
+        password: str | None = None,
+        ticket: str | None = None,
+        connected: list[str] | None = None,
+    ) -> list[Value]:
+        """Join a session by its canonical id; `ticket` and `connected` are as in `open_session`.
 
         `messages.Joined` or `Refused` follows; or `messages.Waiting`, and later `Joined` or `messages.NotAdmitted`.
         """
-        return self.send_request(messages.Join(session, name=name, password=password))
+        return self.send_request(
+            messages.Join(session, name=name, password=password, ticket=ticket, connected=connected)
+        )
 
     def leave_session(self, session: str) -> list[Value]:
         """Leave a session, or stop waiting to be admitted; `messages.Left` follows."""

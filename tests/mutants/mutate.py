@@ -12,13 +12,13 @@ from tests.runner.imports import is_for_types
 #: Replaces a node of a fresh tree, and returns what stands in its place.
 Change = Callable[[ast.AST], ast.AST]
 
-#: The comparison that takes the place of each: its nearest neighbor, or its opposite.
+#: Maps a comparison to the one that replaces it in a mutant: its nearest neighbor, or its opposite.
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
 }  # fmt: skip
 
-#: The arithmetic that takes the place of each.
+#: Maps an arithmetic operator to the one that replaces it in a mutant.
 ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.FloorDiv, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
     ast.Mod: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr, ast.LShift: ast.RShift, ast.RShift: ast.LShift,

@@ -99,8 +99,10 @@ def main(arguments: Sequence[str]) -> int:
     """Run what the command line asks for, and return the exit status."""
     options = read_options(arguments)
     options.root = options.root.resolve()
-    # Whoever ends this process wants the suites to end with it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Whoever ends this process wants the suites to end with it. A shell without job control starts background jobs with
+    # SIGINT ignored, which the programs under test would inherit.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="signald-tests-") as scratch:
         (options.root / KEPT).mkdir(exist_ok=True)
         tally = (

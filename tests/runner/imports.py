@@ -87,12 +87,13 @@ def nearest(
         changed: names of modules.
         tests: the test modules to choose from.
         seconds: the seconds that each takes.
-        also: tests that count as near as direct importers.
+        also: modules that count as near as direct importers.
 
     """
     starts = list(changed)
     far = graph.distances(starts)
-    far |= {test: min(far.get(test, 1), 1) for test in also}
+    for module, distance in graph.distances(also).items():
+        far[module] = min(far.get(module, distance + 1), distance + 1)
     mirrors = {f"test_{module.rpartition('.')[2]}" for module in starts}
     found = [test for test in tests if test in far]
     return sorted(found, key=lambda test: (far[test], test.rpartition(".")[2] not in mirrors, seconds[test], test))

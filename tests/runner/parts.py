@@ -39,6 +39,7 @@ class Part:
         names: dotted names of modules, classes or tests.
         seconds: how long it is expected to take.
         measured: whether its coverage counts in a run that measures coverage.
+        alone: whether nothing may run at the same time.
 
     """
 
@@ -47,6 +48,7 @@ class Part:
     names: tuple[str, ...]
     seconds: float
     measured: bool = True
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,32 +100,46 @@ def make_parts(selections: Sequence[Selection], lanes: int, times: Mapping[str, 
         suite = selection.suite
         number = suite.parts * lanes if selection.whole and lanes > 1 else 1
         soaks = [name for name in selection.names if selection.whole and name in suite.soaks]
-        groups = divide([name for name in selection.names if name not in soaks], max(1, number), times)
+        measuring = [name for name in selection.names if is_measuring(name, suite)]
+        # With one lane nothing runs beside them anyway, and one process writes one report.
+        alone = measuring if selection.whole and lanes > 1 else []
+        apart = {*soaks, *alone}
+        groups = divide([name for name in selection.names if name not in apart], max(1, number), times)
         for place, names in enumerate(groups, 1):
             name = suite.name if len(groups) == 1 else f"{suite.name} {place}/{len(groups)}"
-            parts.append(Part(suite, name, tuple(names), sum(estimate(names, times).values())))
+            seconds = sum(estimate(names, times).values())
+            parts.append(Part(suite, name, tuple(names), seconds, alone=any(one in measuring for one in names)))
         if soaks:
             seconds = sum(estimate(soaks, times).values())
             parts.append(Part(suite, f"{suite.name} soaks", tuple(soaks), seconds, measured=False))
+        if alone:
+            seconds = sum(estimate(alone, times).values())
+            parts.append(Part(suite, f"{suite.name} measuring", tuple(alone), seconds, alone=True))
     return parts
 
 
-def next_part(waiting: Sequence[Part], running: Sequence[Suite]) -> Part | None:
+def is_measuring(name: str, suite: Suite) -> bool:
+    """Return whether a module, or the module of a class or test, compares times with bounds."""
+    return any(name == module or name.startswith(f"{module}.") for module in suite.measuring)
+
+
+def next_part(waiting: Sequence[Part], running: Sequence[Part]) -> Part | None:
     """Return the part that a free lane takes, or None if each has to wait for what runs.
 
     A suite that runs already is taken last: its parts want the same programs, and are spread over the whole run.
     Of the others, the suite with most seconds left is taken first, so that the lanes end at nearly the same time. A
-    suite that measures runs after all others, and alone: work beside it would change what it measures.
+    part that measures runs after all others, and alone: work beside it would change what it measures.
     """
-    if any(suite.measures for suite in running):
+    if any(part.alone for part in running):
         return None
-    possible = [part for part in waiting if not part.suite.measures]
+    possible = [part for part in waiting if not part.alone]
     if not possible and not running:
         possible = list(waiting)
     left: dict[str, float] = {}
     for part in waiting:
         left[part.suite.name] = left.get(part.suite.name, 0.0) + part.seconds
-    return min(possible, key=lambda part: (part.suite in running, -left[part.suite.name], -part.seconds), default=None)
+    busy = {part.suite for part in running}
+    return min(possible, key=lambda part: (part.suite in busy, -left[part.suite.name], -part.seconds), default=None)
 
 
 def trial_command(part: Part, setting: Setting, record: Path) -> list[str]:
@@ -199,7 +215,10 @@ def conclude(running: Running) -> Tally:
 
 
 def run_parts(parts: Sequence[Part], lanes: int, setting: Setting) -> tuple[dict[Part, Tally], bool]:
-    """Run parts, at most `lanes` at a time, and return what came of each, and whether the run was interrupted."""
+    """Run parts, at most `lanes` at a time, and return what came of each, and whether the run was interrupted.
+
+    After an interrupt, every part that did not run counts as a failure.
+    """
     tallies: dict[Part, Tally] = {}
     waiting = list(parts)
     running: list[Running] = []
@@ -207,7 +226,7 @@ def run_parts(parts: Sequence[Part], lanes: int, setting: Setting) -> tuple[dict
     while running or (waiting and not interrupted):
         try:
             while waiting and len(running) < lanes and not interrupted:
-                part = next_part(waiting, [each.part.suite for each in running])
+                part = next_part(waiting, [each.part for each in running])
                 if part is None:
                     break
                 waiting.remove(part)
@@ -223,4 +242,7 @@ def run_parts(parts: Sequence[Part], lanes: int, setting: Setting) -> tuple[dict
             interrupted = True
             for each in running:
                 each.process.terminate()
+    for part in parts:
+        if part not in tallies:
+            tallies[part] = Tally(failed=[f"{part.name}: interrupted before it ran"])
     return tallies, interrupted

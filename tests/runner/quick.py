@@ -7,12 +7,14 @@ working directory with its untracked files. Which tests concern it follows from 
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.runner import micropython
@@ -22,13 +24,23 @@ from tests.runner.parts import KEPT, Setting, make_parts, run_parts
 from tests.runner.printing import say
 from tests.runner.suites import SUITES, Selection, modules_of
 from tests.runner.tally import Tally, total
-from tests.runner.times import estimate, read_times
+from tests.runner.times import by_module, estimate, read_times, write_times
 
 #: The file, below the root, that holds the tree of the last green quick run, and the test modules that it left.
 GREEN = f"{KEPT}/quick.tree"
 
+#: The file, below the root, that holds the seconds that quick runs on this machine measured, by module. They take the
+#: place of the recorded ones, which a new or a slower module does not have until somebody records all times again.
+MEASURED = f"{KEPT}/quick.seconds"
+
 #: The recorded seconds of tests that are run in each lane. Interpreters, imports and linters need the rest of 15 s.
 BUDGET = 5.0
+
+#: The pattern of a search for files in a module's source.
+PATTERN = re.compile(r'\br?glob\("([^"]+)"')
+
+#: What the source of a module holds that is run as a script.
+SCRIPT = '__name__ == "__main__"'
 
 #: The type checker's cache directory, below the root.
 TYPES = ".mypy_cache"
@@ -99,6 +111,14 @@ def changed_paths(root: Path, tree: str) -> list[Path]:
     return [Path(name) for name in names if name]
 
 
+def searches(text: str, path: Path) -> bool:
+    """Return whether a module with this source searches directories for files such as one, and names its directory."""
+    if not any(fnmatch(path.name, pattern.rpartition("/")[2]) for pattern in PATTERN.findall(text)):
+        return False
+    names = {path.parts[0], PACKAGES.get(path.parts[0], path.parts[0])}
+    return len(path.parts) == 1 or any(re.search(rf"\b{re.escape(name)}\b", text) for name in names)
+
+
 def choose(
     changed: Iterable[Path],
     graph: Graph,
@@ -114,7 +134,8 @@ def choose(
         changed: paths relative to the root.
         graph: the import graph.
         tests: the test modules to choose from.
-        texts: the source of each of them: a file that is no module concerns the tests that name it.
+        texts: the source of each module: a file that is no module concerns the modules that name it, and any file
+            concerns the modules that search its directory.
         seconds: the recorded seconds of each.
         budget: seconds that the chosen ones may take, beyond the test modules that changed themselves.
         left_before: the test modules that earlier runs left; they come after those that concern the changes.
@@ -128,9 +149,15 @@ def choose(
             # The graph has no edges to a module that is gone.
             also |= graph.dependents_of(module_name(path))
         else:
-            also |= {test for test in tests if path.name in texts[test]}
+            also |= {module for module, text in texts.items() if path.name in text}
+        also |= {module for module, text in texts.items() if searches(text, path)}
+    # A script is not imported by what runs it.
+    for script in graph.distances(modules):
+        if SCRIPT in texts.get(script, ""):
+            names = (f'{graph.files[script].name}"', f'{script.removesuffix(".__main__")}"')
+            also |= {module for module, text in texts.items() if any(name in text for name in names)}
     run, left, used = list[str](), list[str](), 0.0
-    concerned = nearest(graph, modules, tests, seconds, also=also & set(tests))
+    concerned = nearest(graph, modules, tests, seconds, also=also)
     for test in dict.fromkeys([*concerned, *(test for test in left_before if test in tests)]):
         if test in modules:
             run.append(test)
@@ -186,9 +213,10 @@ def run(root: Path, scratch: Path, lanes: int) -> Tally:
     tally = lint(root, changed)
     tests = modules_of(root, "unit")
     graph = read_graph(root)
-    times = read_times(root)
+    measured = read_times(root, MEASURED)
+    times = read_times(root) | measured
     seconds = estimate(tests, times)
-    texts = {test: (root / graph.files[test]).read_text() for test in tests}
+    texts = {module: (root / file).read_text() for module, file in graph.files.items()}
     choice = choose(changed, graph, tests, texts, seconds, BUDGET * lanes, pending(root))
     say(f"{len(changed)} files changed; {len(choice.run) + len(choice.left)} unit test modules concern them.")
     if choice.run:
@@ -199,7 +227,9 @@ def run(root: Path, scratch: Path, lanes: int) -> Tally:
         results, _ = run_parts(
             [replace(part, name=part.name.replace("unit", "quick")) for part in parts], lanes, setting
         )
-        tally = total([tally, *results.values()])
+        tests_run = total(results.values())
+        write_times(root, measured | by_module(tests_run.tests), MEASURED)
+        tally = total([tally, tests_run])
     if types is not None:
         tally = total([tally, end_types(types, scratch)])
     if choice.left:

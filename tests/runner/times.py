@@ -14,16 +14,16 @@ FILE = "tests/runner/seconds.json"
 GUESS = 1.0
 
 
-def read_times(root: Path) -> dict[str, float]:
-    """Return the recorded seconds by module."""
-    path = root / FILE
+def read_times(root: Path, file: str = FILE) -> dict[str, float]:
+    """Return the seconds by module that a file below the root has."""
+    path = root / file
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
-def write_times(root: Path, times: Mapping[str, float]) -> None:
-    """Record seconds by module."""
+def write_times(root: Path, times: Mapping[str, float], file: str = FILE) -> None:
+    """Record seconds by module in a file below the root."""
     text = json.dumps({name: round(times[name], 2) for name in sorted(times)}, indent=1)
-    (root / FILE).write_text(text + "\n")
+    (root / file).write_text(text + "\n")
 
 
 def module_key(name: str) -> str:

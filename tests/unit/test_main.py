@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -113,5 +114,9 @@ class DispatchTests(SynchronousTestCase):
         """Without a command, `main` runs the daemon with the options."""
         ran: list[Options] = []
         self.patch(foreground, "run", ran.append)
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
         self.run_main("--port", "9001")
+        young, middle, _ = gc.get_threshold()
+        # Each object of a collection of the middle generation costs some 0.4 µs, in which everybody waits.
+        self.assertLess(young * middle, 3000)
         self.assertEqual([options["port"] for options in ran], ["9001"])

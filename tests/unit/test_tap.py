@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
+import sys
 import time
 from ipaddress import ip_network
 from pathlib import Path
@@ -18,8 +20,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.auth.host_secret import FILE_NAME
-from signald.cli.options import Options
+from signald.cli.options import Options, refuse_start
 from signald.config.settings import Config, Webhook
 from signald.config.values import ConfigError
 from signald.lifecycle.service import Daemon
@@ -115,34 +116,39 @@ class WiringTests(SynchronousTestCase):
             )
             daemon = make_daemon(config, MemoryReactorClock())
             self.addCleanup(daemon.page.socket.close)
+            daemon._data_directory.release()
             self.assertEqual(isinstance(daemon.page.factory, ProxyProtocolFactory), proxy_protocol)
 
     def test_unusable_host_secret(self) -> None:
         """A secret that can be neither read nor stored is replaced by one for this process, and a warning is logged."""
-        (self.data / FILE_NAME).mkdir(parents=True)
+        self.data.write_text("no directory")
         events: list[LogEvent] = []
         observer = cast(ILogObserver, events.append)
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
-        daemon = make_daemon(Config(self.data, port=0, interface="127.0.0.1", tls=False), MemoryReactorClock())
+        config = Config(self.data / "below", port=0, interface="127.0.0.1", tls=False)
+        daemon = make_daemon(config, MemoryReactorClock())
         self.addCleanup(daemon.page.socket.close)
-        self.assertEqual([event["event"] for event in events if "event" in event], ["host-secret-unusable"])
+        names = [event["event"] for event in events if "event" in event]
+        self.assertEqual(names, ["data-directory-unlocked", "host-secret-unusable"])
 
-    def make_service(self) -> SystemExit:
-        """Create a service whose certificate is missing, and return its SystemExit."""
+    def make_service(self, *arguments: str) -> tuple[object, str]:
+        """Create a service that cannot start, and return the code of its SystemExit and what it printed."""
         from twisted.internet import reactor
 
         self.patch(reactor, "seconds", IReactorTime(reactor).seconds)
+        out = io.StringIO()
+        self.patch(sys, "stderr", out)
         options = Options()
-        options.parseOptions(["--cert", "no.pem", "--key", "no.key"])
+        options.parseOptions(["--data-dir", str(self.data), *arguments])
         error: SystemExit = self.assertRaises(SystemExit, makeService, options)
-        return error
+        return error.code, out.getvalue()
 
     def test_deadlines_do_not_follow_the_wall_clock(self) -> None:
         """The reactor uses the monotonic clock, so that setting the wall clock does not move deadlines."""
         from twisted.internet import reactor
 
-        self.make_service()
+        self.make_service("--cert", "no.pem", "--key", "no.key")
         before = time.monotonic()
         now = IReactorTime(reactor).seconds()
         self.assertTrue(before <= now <= time.monotonic())
@@ -173,9 +179,35 @@ class WiringTests(SynchronousTestCase):
         self.assertEqual(calls, ["stop"])
 
     def test_make_service_exits_with_a_sentence(self) -> None:
-        """`makeService` exits with a sentence, because twistd shows a traceback for every other exception."""
-        error = self.make_service()
-        self.assertIn(f"signald: {Path.cwd() / 'no.pem'}", str(error.code))
+        """`makeService` exits with a sentence, because twistd shows a traceback for every other exception.
+
+        The status of an error that only the operator can mend is 78, EX_CONFIG of sysexits.h.
+        """
+        code, said = self.make_service("--cert", "no.pem", "--key", "no.key")
+        self.assertEqual(code, 78)
+        self.assertEqual(said, f"signald: {Path.cwd() / 'no.pem'} cannot be read: No such file or directory.\n")
+
+    def test_a_port_in_use_has_another_status(self) -> None:
+        """A port in use is reported with status 1, since it may be free soon."""
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        port = taken.getsockname()[1]
+        code, said = self.make_service("--no-tls", "--interface", "127.0.0.1", "--port", str(port))
+        self.assertEqual(
+            (code, said), (f"signald: Cannot listen on port {port} of 127.0.0.1: Address already in use.", "")
+        )
+
+    def test_nowhere_to_write(self) -> None:
+        """A standard error that is closed, or on a full disk, changes nothing of the status."""
+
+        class FullDisk(io.StringIO):
+            def write(self, text: str) -> int:
+                raise OSError(28, "No space left on device")
+
+        for err in (None, FullDisk()):
+            self.patch(sys, "stderr", err)
+            error: SystemExit = self.assertRaises(SystemExit, refuse_start, ConfigError("sentence"))
+            self.assertEqual(error.code, 78)
 
 
 class MakeServiceTests(SynchronousTestCase):

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import socket
 import ssl
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from tests.suites.attacks.loads import LOADS, Link, Load
+from tests.suites.attacks.links import Link, Load
+from tests.suites.attacks.loads import LOADS
 from tests.suites.attacks.target import any_certificate
 
 #: The seconds that a TCP connection and its TLS handshake may take.
 PATIENCE = 5.0
 
 #: The seconds after the end of an attack within which the server must have refused in every expected way.
-REFUSED_WITHIN = 20.0
+REFUSED_WITHIN = 30.0
+
+#: The seconds within which every connection of an attack has to be open; after them the attack counts as under way.
+OPEN_WITHIN = 20.0
 
 #: The seconds until an ended connection is replaced by a new one.
 AGAIN = 0.02
@@ -118,9 +123,20 @@ def ending(head: bytes, tail: bytes) -> str:
 
 
 def carry_out(
-    name: str, port: int, tls: bool, seconds: float, count: int, source: str, asset: str, refused: Sequence[str]
+    name: str,
+    port: int,
+    tls: bool,
+    seconds: float,
+    count: int,
+    sources: Sequence[str],
+    asset: str,
+    refused: Sequence[str],
+    under_way: Callable[[], None],
 ) -> dict[str, object]:
     """Attack for a number of seconds, and then until the server has refused connections in every expected way.
+
+    The seconds begin when the attack is under way: every connection was opened, and the server has answered it once or
+    ended it, unless the attack reads no answers.
 
     On a busy machine the attacker gets little processor time, and reaches a limit of the server later.
 
@@ -130,36 +146,48 @@ def carry_out(
         tls: whether the server speaks TLS.
         seconds: the least duration of the attack.
         count: the number of connections at a time.
-        source: the address from which to connect.
+        sources: the addresses from which to connect, in turn.
         asset: the path of the largest file that is served.
         refused: the endings of connections that have to occur; the attack waits `REFUSED_WITHIN` seconds for them.
+        under_way: called when the attack is under way.
 
     """
-    load, shared = LOADS[name], deque[str]()
+    load, shared, kept = LOADS[name], deque[str](), dict[int, str]()
     lines: list[Line | None] = [None] * count
     again = [0.0] * count
     ends = Counter[str]()
     opened = sent = 0
-    until = time.monotonic() + seconds
+    silent = set(range(count))
+    begun = time.monotonic()
+    until = math.inf
     while (now := time.monotonic()) < until or (
         now < until + REFUSED_WITHIN and any(expected not in ends for expected in refused)
     ):
+        if until == math.inf and (not silent or now > begun + OPEN_WITHIN):
+            until = now + seconds
+            under_way()
         went = False
         for number, line in enumerate(lines):
             if line is None:
                 if now < again[number]:
                     continue
                 try:
-                    link = Link(number, shared, asset)
+                    link = Link(number, shared, asset, kept=kept)
+                    # Connections of one session come from one address.
+                    source = sources[number * len(sources) // count]
                     line = lines[number] = Line(load, link, ("127.0.0.1", port), source, tls)
                     opened += 1
                 except OSError:
                     ends["not let in"] += 1
                     again[number] = now + AGAIN
+                    silent.discard(number)
                     continue
             try:
                 went |= line.step()
+                if line.head or not line.link.reads or line.link.over:
+                    silent.discard(number)
             except OSError:
+                silent.discard(number)
                 ends[line.end()] += 1
                 sent += line.sent
                 lines[number], again[number] = None, now + AGAIN
@@ -178,12 +206,16 @@ def carry_out(
 
 
 def main() -> None:
-    """Carry out orders until standard input ends."""
+    """Carry out orders until standard input ends: print a line when each is under way, and its report at the end."""
     # A real attacker runs on another machine, and would not take processor time from the server and the bystander.
     os.nice(10)
-    for order in sys.stdin:
-        sys.stdout.write(json.dumps(carry_out(**json.loads(order))) + "\n")
+
+    def tell(what: object) -> None:
+        sys.stdout.write(json.dumps(what) + "\n")
         sys.stdout.flush()
+
+    for order in sys.stdin:
+        tell(carry_out(**json.loads(order), under_way=lambda: tell("under way")))
 
 
 if __name__ == "__main__":

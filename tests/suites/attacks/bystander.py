@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from tests.suites.attacks.target import Target
 from tests.support.native_client import NativeClient
@@ -14,6 +15,21 @@ COUNT = 8
 
 #: The seconds between two requests.
 PAUSE = 0.0015
+
+
+@dataclass(frozen=True)
+class Wait:
+    """The wait for one reply.
+
+    Attributes:
+        wall: the seconds between request and reply.
+        cpu: the seconds of processor time that the daemon used meanwhile. Unlike the others they do not depend on what
+            else the machine does: they are what the daemon did for others before it replied.
+
+    """
+
+    wall: float
+    cpu: float
 
 
 class Bystander:
@@ -27,14 +43,18 @@ class Bystander:
         ]
         for client in self._clients:
             client.greet()
+        # The clock of another process's processor time (clock_getcpuclockid(3)).
+        self._cpu_clock = (~target.daemon.program.process.pid << 3) | 2
 
-    def waits(self, seconds: float) -> list[float]:
-        """Send `ping` messages for so many seconds; return the seconds that each waited for its reply."""
-        found = list[float]()
+    def waits(self, seconds: float) -> list[Wait]:
+        """Send `ping` messages for so many seconds; return the wait of each for its reply."""
+        found = list[Wait]()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for client in self._clients:
-                found.append(client.round_trip())
+                cpu = time.clock_gettime(self._cpu_clock)
+                wall = client.round_trip()
+                found.append(Wait(wall, time.clock_gettime(self._cpu_clock) - cpu))
                 time.sleep(PAUSE)
         return found
 
@@ -49,6 +69,16 @@ def connection(source: str, target: Target) -> socket.socket:
     plain = socket.create_connection(("127.0.0.1", target.port), timeout=10, source_address=(source, 0))
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return target.wrap(plain)
+
+
+def walls(waits: Iterable[Wait]) -> list[float]:
+    """Return the seconds of waits."""
+    return [wait.wall for wait in waits]
+
+
+def cpus(waits: Iterable[Wait]) -> list[float]:
+    """Return the seconds of processor time of waits."""
+    return [wait.cpu for wait in waits]
 
 
 def quantile(waits: Sequence[float], share: float) -> float:

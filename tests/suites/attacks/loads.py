@@ -6,114 +6,20 @@ unless the attack is not to read. When the server ends a connection, the attacke
 
 from __future__ import annotations
 
-import json
+import functools
 import os
 import struct
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-from tests.support.endpoints import (
-    BINARY,
-    CONTINUATION,
-    PING,
-    PONG,
-    TEXT,
-    frame,
-    frame_header,
-    request,
-    upgrade_request,
-)
+from tests.suites.attacks.floods import FLOODS
+from tests.suites.attacks.links import Link, Load, body, greet, session_of, upgrade, wait_for
+from tests.support.endpoints import BINARY, CONTINUATION, PING, PONG, TEXT, frame, frame_header, request
 
 HOST = {"Host": "localhost"}
 RUBBISH = b"x" * 65536
 
 #: Symbols of session ids.
 SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-
-@dataclass
-class Link:
-    """One connection of an attack, as its generator sees it.
-
-    Attributes:
-        number: of the connection in its attack, from 0.
-        shared: what the connections of an attack tell each other.
-        reads: whether it reads; a generator may change that.
-        asset: the path of the largest file that is served.
-        received: the last of what the server said, in bytes.
-        over: whether the attacker has seen enough of it, and goes on to the next one.
-
-    """
-
-    number: int
-    shared: deque[str]
-    asset: str
-    reads: bool = True
-    received: bytearray = field(default_factory=bytearray)
-    over: bool = False
-
-    def said(self, *types: str) -> bool:
-        """Return whether one of these messages of the native dialect was received."""
-        return any(f'"type":"{type}"'.encode() in self.received for type in types)
-
-
-Attack = Callable[[Link], Iterator[bytes]]
-
-
-@dataclass(frozen=True)
-class Load:
-    """An attack.
-
-    Attributes:
-        threat: what it is an attack of.
-        sent: what is sent, for the table.
-        refused: how the server ends it: each is one that some connection has to meet. Close codes and HTTP statuses
-            come with the error's code. Nothing where connections stay, and only what they ask for is refused.
-        attack: the generator.
-        spends: whether each connection has a large budget to spend before it is refused. In a short run there are only
-            a few then: many would share a busy processor, and none get to its end.
-
-    """
-
-    threat: str
-    sent: str
-    refused: tuple[str, ...]
-    attack: Attack
-    spends: bool = False
-
-
-def body(type: str, **keys: Any) -> bytes:
-    """A message of the native dialect in a frame."""
-    keys = {key.replace("_", "-"): value for key, value in keys.items()}
-    return frame(TEXT, json.dumps({"type": type, **keys}).encode())
-
-
-def upgrade(link: Link, **headers: str) -> Iterator[bytes]:
-    """Open a WebSocket of the native dialect. Who sends frames before the server's answer is cut off."""
-    yield upgrade_request(sec_websocket_protocol="signald.1", **headers)
-    while b"\r\n\r\n" not in link.received:
-        yield b""
-
-
-def wait_for(link: Link, *types: str) -> Iterator[bytes]:
-    """Send nothing until one of these has come; forget what came before it."""
-    while not link.said(*types):
-        yield b""
-
-
-def greet(link: Link, **keys: Any) -> Iterator[bytes]:
-    """Shake hands and say hello."""
-    yield from upgrade(link)
-    yield body("hello", version=1, **keys)
-    yield from wait_for(link, "welcome")
-
-
-def session_of(link: Link) -> str:
-    """The session that was opened last."""
-    last = link.received.rpartition(b'"opened"')[2]
-    return last.partition(b'"session":"')[2][:10].decode()
 
 
 def endless_frame(link: Link) -> Iterator[bytes]:
@@ -277,9 +183,9 @@ def messages(link: Link) -> Iterator[bytes]:
         yield many
 
 
-def hostile_json(link: Link) -> Iterator[bytes]:
-    """Inputs that have broken JSON parsers, one after the other."""
-    yield from greet(link)
+@functools.cache
+def hostile_texts() -> Sequence[bytes]:
+    """Frames with inputs that have broken JSON parsers, made once: to mask them takes the attacker long."""
     texts = [
         b"[" * 60000,
         b'{"type":' * 7000,
@@ -297,9 +203,14 @@ def hostile_json(link: Link) -> Iterator[bytes]:
         b"null",
         b'"SessionNew"',
     ]
-    many = [frame(TEXT, text) for text in texts]
+    return [frame(TEXT, text) for text in texts]
+
+
+def hostile_json(link: Link) -> Iterator[bytes]:
+    """Inputs that have broken JSON parsers, one after the other."""
+    yield from greet(link)
     while True:
-        yield from many
+        yield from hostile_texts()
 
 
 def sessions(link: Link) -> Iterator[bytes]:
@@ -361,8 +272,9 @@ LOADS: Mapping[str, Load] = {
     "messages": Load("message flood", "valid requests as fast as they go", ("1008 too-many-messages",), messages, True),
     "hostile-json": Load("hostile JSON", "depth, numbers, surrogates, keys, sizes", (), hostile_json),
     "sessions": Load("identities and sessions left behind", "30 sessions each, then away", (), sessions),
-    "passwords": Load("passwords to hash", "sessions with passwords", ("1008 too-many-waiting",), passwords),
+    "passwords": Load("passwords to hash", "sessions with passwords", ("1008 too-many-messages",), passwords, True),
     "guesses": Load("guessing session ids", "random ids", (), guesses),
     "connections": Load("connection flood", "connections as fast as they go", (), connections),
+    **FLOODS,
 }
 """All attacks, by name."""

@@ -1,4 +1,4 @@
-"""The attacked daemon, and its twin, which receives the same attack for comparison."""
+"""The attacked daemon, and the process of the attacker."""
 
 from __future__ import annotations
 
@@ -128,28 +128,18 @@ class Target:
         return found[0]
 
 
-_targets: dict[tuple[bool, str], Target] = {}
+_targets: dict[bool, Target] = {}
 
 
-def _target(tls: bool, role: str) -> Target:
-    """Return the daemon of a role; start a new daemon if an attack has left the old daemon's memory too large."""
-    known = _targets.get((tls, role))
+def target(tls: bool) -> Target:
+    """Return the daemon of a transport; start a new one if an attack has left the old one's memory too large."""
+    known = _targets.get(tls)
     if known is not None and (known.memory("VmRSS") - known.idle) / 1024 <= MOST_LEFT:
         return known
     if known is not None:
         known.daemon.kill()
-    _targets[tls, role] = Target(tls)
-    return _targets[tls, role]
-
-
-def target(tls: bool) -> Target:
-    """Return the attacked daemon of a transport."""
-    return _target(tls, "victim")
-
-
-def twin(tls: bool) -> Target:
-    """Return the twin, which receives the same attack while the bystander of the first daemon is measured."""
-    return _target(tls, "twin")
+    _targets[tls] = Target(tls)
+    return _targets[tls]
 
 
 class Attacker:
@@ -171,6 +161,11 @@ class Attacker:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
+
+    def wait_until_under_way(self) -> None:
+        """Wait until every connection of the attack is open."""
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
 
     def report(self) -> Mapping[str, Any]:
         """Wait for the attacker's report at the end of the attack."""

@@ -96,9 +96,11 @@ class TLSTests(AttackTestCase):
             program = run(
                 [SCRIPTS / "signald", "--port", "0", "--data-dir", daemon.data], environment={"HOME": str(directory)}
             )
-            self.assertEqual(program.process.returncode, 1)
+            self.assertEqual(program.process.returncode, 78)
             self.assertIn("key", program.stderr)
-        add_threat("key that others can read", "files", "a key of mode 0644", "no start, status 1; made with mode 0600")
+        add_threat(
+            "key that others can read", "files", "a key of mode 0644", "no start, status 78; made with mode 0600"
+        )
 
     def test_plain_text_on_the_port(self) -> None:
         """Plain HTTP or invalid data on the TLS port receives no more than a TLS alert."""

@@ -24,6 +24,7 @@ from signald.dialects.dialect import CloseFrame, Dialect
 from signald.net.origins import OriginRule
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
+from signald.server.fairness import FairRounds
 from signald.server.port import SignalingPort
 from signald.server.switchboard import Connection, Switchboard
 from signald.server.upgrade_request import UpgradeRule
@@ -42,6 +43,7 @@ LIMITS = Limits(
     ping_seconds=3600.0,
     output_seconds=600.0,
     address_connections=1000,
+    address_message_rate=1e9,
     address_connection_rate=1000.0,
     address_connection_burst=10_000,
 )
@@ -84,12 +86,16 @@ class EchoSwitchboard:
     """Sends every message back to its sender."""
 
     is_suspended = False
+    sent = 0
+    decided = 0
 
     def __init__(self) -> None:
         self._connections: dict[PeerId, Connection] = {}
         self._peers = 0
 
-    def add_connection(self, connection: Connection, address: AddressKey, traits: Traits) -> PeerId:
+    def add_connection(
+        self, connection: Connection, address: AddressKey, traits: Traits, *, slow_start: bool = False
+    ) -> PeerId:
         """Assign a peer id to the connection."""
         self._peers += 1
         peer = PeerId(self._peers)
@@ -102,7 +108,11 @@ class EchoSwitchboard:
             if isinstance(request, AppMessage):
                 self._connections[peer].send_event(ForwardedMessage(request.session, UserId(""), request.content))
 
-    def remove_connection(self, peer: PeerId, code: int | None = None) -> None:
+    def fail_connection(self, peer: PeerId) -> None:
+        """Abort a connection that nothing could be forwarded to."""
+        self._connections[peer].abort()
+
+    def remove_connection(self, peer: PeerId, code: int | None = None, *, offended: bool = False) -> None:
         """Remove the connection."""
         del self._connections[peer]
 
@@ -122,12 +132,14 @@ def first_deflate(offers: Sequence[object]) -> PerMessageDeflateOfferAccept | No
 def main() -> None:
     """Listen on a free port of the loopback interface, print the port, and run."""
     switchboard = cast(Switchboard, EchoSwitchboard())
+    clock = IReactorTime(reactor)
     port = SignalingPort(
         switchboard=switchboard,
         limits=LIMITS,
         budget=ConnectionBudget(LIMITS),
         admission=Admission(LIMITS),
-        clock=IReactorTime(reactor),
+        clock=clock,
+        rounds=FairRounds.of(clock, LIMITS),
         bare=True,
         rule=UpgradeRule.of_port([EchoDialect], OriginRule.bare(), bare=True),
     )

@@ -142,9 +142,13 @@ class ChromiumTab:
         self.page.click(selector)
 
     def type(self, selector: str, text: str) -> None:
-        """Click on an element, and type a text."""
+        """Click on an element, and type a text: its first character by a key, the others at once.
+
+        A key costs the page, its interpreter and the drawing 15 ms of processor time.
+        """
         self.page.click(selector)
-        self.page.keyboard.type(text)
+        self.page.keyboard.type(text[:1])
+        self.page.keyboard.insert_text(text[1:])
 
     def screenshot(self, path: Path) -> None:
         """Save a screenshot of the page as a PNG file."""

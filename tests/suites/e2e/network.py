@@ -60,12 +60,21 @@ class Host:
             ip("link", "add", self._here, "netns", self.home, *peer)
             for here, _ in NETWORKS:
                 ip("-n", self.home, "addr", "add", f"{here}/24", "dev", self._here)
-            ip("-n", self.home, "link", "set", self._here, "up")
-            ip("-n", self.name, "link", "set", self._there, "up")
+            for name, end in ((self.home, self._here), (self.name, self._there)):
+                # An IPv6 address of the link would become usable two seconds later, when a browser may load its page.
+                ip("-n", name, "link", "set", end, "addrgenmode", "none", "up")
             self._join(0)
         except BaseException:
             self.remove()
             raise
+
+    def addresses(self) -> str:
+        """Return the addresses of both ends of the cable, as `ip -oneline address` prints them."""
+        command = ("-oneline", "address", "show", "dev")
+        return "".join(
+            subprocess.run(["ip", "-n", name, *command, end], check=True, capture_output=True, text=True).stdout
+            for name, end in ((self.home, self._here), (self.name, self._there))
+        )
 
     @property
     def through(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import json
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -20,6 +21,7 @@ class Service:
         url: where it is asked.
         questions: the bodies of what it was asked.
         answer: what it says; the text of the connection's end for None.
+        hangs: whether it never answers a question.
 
     """
 
@@ -27,6 +29,8 @@ class Service:
         """Start it, with TLS where a certificate is given."""
         self.questions: list[dict[str, Any]] = []
         self.answer: dict[str, Any] | None = {"allow": True}
+        self.hangs: Callable[[dict[str, Any]], bool] = lambda _: False
+        self._stopped = threading.Event()
         service = self
 
         class Questions(BaseHTTPRequestHandler):
@@ -45,7 +49,9 @@ class Service:
                     self.send_error(401)
                     return
                 service.questions.append(json.loads(body))
-                if service.answer is None:
+                if service.hangs(service.questions[-1]):
+                    service._stopped.wait()
+                if service.answer is None or service._stopped.is_set():
                     self.close_connection = True
                     return
                 answer = json.dumps(service.answer).encode()
@@ -57,7 +63,12 @@ class Service:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Questions)
+        class Server(ThreadingHTTPServer):
+            """Lets signald connect 64 times at once; with a backlog of five the kernel delays the others by 1 s."""
+
+            request_queue_size = 64
+
+        self._server = Server(("127.0.0.1", 0), Questions)
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         scheme, host = ("http", "127.0.0.1") if tls is None else ("https", "localhost")
@@ -66,5 +77,6 @@ class Service:
 
     def stop(self) -> None:
         """End it."""
+        self._stopped.set()
         self._server.shutdown()
         self._server.server_close()

@@ -68,7 +68,7 @@ class ConfigurationTests(SynchronousTestCase):
     def test_a_start_that_cannot_be(self) -> None:
         """The daemon reports the same mistakes at its start as `check-config`."""
         started = self.signald(SIGNALD_PROT="1", SIGNALD_PORT="x")
-        self.assertEqual(started.process.returncode, 1)
+        self.assertEqual(started.process.returncode, 78)
         self.assertEqual(
             started.stderr.splitlines(),
             [

@@ -25,6 +25,10 @@ BOT = Path(__file__).parents[3] / "examples" / "bot.py"
 #: The number of decoded frames of each other member that counts as a working stream.
 ENOUGH = 10
 
+#: The number of frames after which the peers, who tell their figures at the end alone, are asked to end: the last of
+#: them connect to each other some time after the pages.
+PLENTY = 3 * ENOUGH
+
 
 def decoded(page: CallPage) -> dict[str, int]:
     """Return the number of frames that a page has decoded, by the last four symbols of the sender's user id."""
@@ -33,10 +37,10 @@ def decoded(page: CallPage) -> dict[str, int]:
 
 
 def sees_five(page: CallPage) -> bool:
-    """Return whether a page shows five other members and has decoded the video of each."""
+    """Return whether a page shows five other members and has decoded plenty of the video of each."""
     tiles = page.tab.evaluate("document.querySelectorAll('#remotes video[data-user]').length")
     counts = decoded(page)
-    return tiles == 5 and len(counts) == 5 and min(counts.values()) > ENOUGH
+    return tiles == 5 and len(counts) == 5 and min(counts.values()) > PLENTY
 
 
 class MeshTests(CallTestCase):

@@ -23,7 +23,7 @@ from tests.support.native_client import NativeClient
 #: The seconds for one step of the daemon.
 PATIENCE = 10.0
 
-#: Python source that runs the daemon, and replies to each byte from a pipe with a line of the imported modules.
+#: Python source that runs the daemon, and writes a line of the imported modules for each byte from a pipe, and last.
 WATCHED = """
 import json, os, sys, threading
 questions, answers = int(sys.argv.pop(1)), int(sys.argv.pop(1))
@@ -33,11 +33,13 @@ def answer():
     while os.read(questions, 1):
         tell()
 threading.Thread(target=answer, daemon=True).start()
-from signald.main import main
-try:
-    main()
-finally:
+end = os._exit
+def tell_and_end(status):
     tell()
+    end(status)
+os._exit = tell_and_end
+from signald.main import main
+main()
 """
 
 

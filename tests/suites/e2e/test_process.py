@@ -144,7 +144,7 @@ class HangupTests(ProcessTestCase):
         with open(self.directory / "log", "wb") as log:
             process = subprocess.Popen(
                 command, stdin=terminal, stdout=terminal, stderr=log, start_new_session=True, env=surroundings(),
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # no threads here
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # safe without threads
             )  # fmt: skip
         self.addCleanup(process.kill)
         os.close(terminal)
@@ -185,13 +185,16 @@ class TerminalTests(ProcessTestCase):
 
 
 class RefusalTests(ProcessTestCase):
-    """Tests of starts that end with one sentence and status 1."""
+    """Tests of starts that end with one sentence.
 
-    def refused(self, *options: str, expecting: str) -> None:
-        """Assert that a start ends with one sentence and status 1."""
+    The status is 1 for an option or a port, and 78 (EX_CONFIG) for a file or another setting.
+    """
+
+    def refused(self, *options: str, expecting: str, status: int = 1) -> None:
+        """Assert that a start ends with one sentence and this status."""
         command: list[str | Path] = [SCRIPTS / "signald", "--port", "0", "--data-dir", self.directory / "data"]
         program = run([*command, *options], environment={"HOME": str(self.directory)})
-        self.assertEqual(program.process.returncode, 1)
+        self.assertEqual(program.process.returncode, status)
         self.assertEqual(program.stdout, "")
         self.assertRegex(program.stderr, r"\A[^\n]+\n\Z")
         self.assertEqual(program.faults, [])
@@ -220,13 +223,35 @@ class RefusalTests(ProcessTestCase):
     def test_unreadable_key(self) -> None:
         """A missing key file is refused."""
         certificate, _ = self.pair("one")
-        self.refused("--cert", certificate, "--key", str(self.directory / "none.pem"), expecting="none.pem")
+        self.refused("--cert", certificate, "--key", str(self.directory / "none.pem"), expecting="none.pem", status=78)
 
     def test_mismatched_pair(self) -> None:
         """A key that does not belong to the certificate is refused."""
         certificate, _ = self.pair("one")
         _, key = self.pair("two")
-        self.refused("--cert", certificate, "--key", key, expecting="key")
+        self.refused("--cert", certificate, "--key", key, expecting="key", status=78)
+
+    def test_fifo_in_the_data_directory(self) -> None:
+        """A FIFO as the state file or the host secret, which a plain read would wait for, is refused."""
+        data = self.directory / "data"
+        data.mkdir()
+        for name in ("state.json", "host-secret"):
+            os.mkfifo(data / name)
+            self.refused("--no-tls", expecting=f"{name} cannot be", status=78)
+            (data / name).unlink()
+
+    def test_second_daemon(self) -> None:
+        """A second daemon of a data directory is refused with the process ID of the first one."""
+        command: list[str | Path] = [SCRIPTS / "signald", "--port", "0", "--data-dir", self.directory / "data"]
+        first = Program(command, environment={"HOME": str(self.directory)})
+        self.addCleanup(first.stop)
+        first.wait_for(LISTENING, 20)
+        self.refused(expecting=f"(process {first.process.pid})", status=78)
+        first.process.kill()
+        first.process.wait()
+        second = Program(command, environment={"HOME": str(self.directory)})
+        self.addCleanup(second.stop)
+        second.wait_for(LISTENING, 20)
 
     def pair(self, name: str) -> tuple[str, str]:
         """Write a certificate and its key, and return the paths of both files."""

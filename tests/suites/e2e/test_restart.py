@@ -1,7 +1,8 @@
-"""Tests a restart of the server in the middle of a call of two browsers."""
+"""Tests a restart and an upgrade of the server in the middle of a call of two browsers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -33,17 +34,25 @@ class RestartTests(SynchronousTestCase):
         page.open(f"http://localhost:{self.supervisor.port}/" + (f"#{session}" if session else ""))
         return page
 
-    def test_the_call_goes_on(self) -> None:
+    def test_a_restart(self) -> None:
         """After the restart both pages resume with the next process, without a pause of the video or an ICE restart."""
+        self.call_through("server restarted in a call", self.supervisor.restart)
+
+    def test_an_upgrade(self) -> None:
+        """After an upgrade both pages resume with the successor, in the same way."""
+        self.call_through("server upgraded in a call", self.supervisor.upgrade)
+
+    def call_through(self, what: str, replace: Callable[[], object]) -> None:
+        """Hold a call while another process takes the place of the server's."""
         host = self.open()
         guest = self.open(host.host())
         guest.join()
         for page in (host, guest):
             page.wait_for("connected")
             until(lambda page: frames(page) > 5, PATIENCE, "a picture", page)
-        self.supervisor.restart()
+        replace()
         pause, back = watched(host, guest)
-        add_time("server restarted in a call", back, f"longest pause of the picture {pause:.2f} s")
+        add_time(what, back, f"longest pause of the picture {pause:.2f} s")
         self.assertLess(pause, PAUSE)
         for page in (host, guest):
             until(lambda page: reconnects(page) == 1, PATIENCE, "the connection to the server", page)

@@ -83,7 +83,9 @@ class StatisticsTests(Pages):
             self.assertTrue(words.startswith(f"Connection with {name}: {WORDS[bars]}"), words)
         self.open(host)
         heading = host.tab.evaluate("document.querySelector('#statistics-people h3').textContent")
-        self.assertTrue(heading.startswith("Connection with Bob: "), heading)
+        self.assertEqual(heading, "Bob")
+        summary = host.tab.evaluate("document.querySelector('#statistics-people p').textContent")
+        self.assertRegex(summary, r"^(Good|Fair|Weak|Bad)( \(.+\))?: \d+ ms, (nothing|[\d.]+ %) lost$")
         self.assertLess(self.number(host, "There and back"), 2000)
         self.assertLess(self.number(host, "Jitter"), 2000)
         for label in ("Received", "Sent"):

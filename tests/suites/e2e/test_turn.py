@@ -184,7 +184,7 @@ class CredentialTests(TurnCase):
         self.turn.stop()
         self.turn.secret.chmod(0o644)
         self.daemon.program.process.send_signal(signal.SIGHUP)
-        self.daemon.program.wait_for("ice was kept: .*open to others", PATIENCE)
+        self.daemon.program.wait_for("the configuration was kept: .*open to others", PATIENCE)
         self.turn.secret.chmod(0o600)
         self.turn.secret.write_text("fedcba9876543210fedcba9876543210\n")
         self.daemon.program.process.send_signal(signal.SIGHUP)

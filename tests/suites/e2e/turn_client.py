@@ -11,6 +11,10 @@ from aioice import stun
 #: The seconds within which a response has to arrive.
 PATIENCE = 10.0
 
+#: The seconds after which a request is sent again, as RFC 8489 §6.2.1 wants over UDP: a server that has just started
+#: may listen before it reads.
+RETRANSMISSION = 0.5
+
 #: The value of REQUESTED-TRANSPORT for UDP.
 UDP = 17 << 24
 
@@ -31,7 +35,7 @@ class TurnClient:
         self._server = server
         family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.settimeout(PATIENCE)
+        self._socket.settimeout(RETRANSMISSION)
         self._realm, self._nonce = "", b""
         self._channel = 0x4000
 
@@ -80,8 +84,12 @@ class TurnClient:
             request.attributes["NONCE"] = self._nonce
             secret = f"{self.username}:{self._realm}:{self.credential}".encode()
             request.add_message_integrity(hashlib.md5(secret).digest())  # noqa: S324 # RFC 8489 §9.2.2
-        self._socket.sendto(bytes(request), self._server)
-        while True:
-            response = stun.parse_message(self._socket.recv(2048))
+        for _ in range(round(PATIENCE / RETRANSMISSION)):
+            self._socket.sendto(bytes(request), self._server)
+            try:
+                response = stun.parse_message(self._socket.recv(2048))
+            except TimeoutError:
+                continue
             if response.transaction_id == request.transaction_id:
                 return response
+        raise AssertionError(f"no response from {self._server} within {PATIENCE:g} s")

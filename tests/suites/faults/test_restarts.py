@@ -27,7 +27,7 @@ CLIENTS = 60 if in_full() else 20
 PAUSE = 2.0 if in_full() else 0.5
 
 #: The limits of one address, which are raised because all clients of this test have the same address.
-_LIMITS = ("address-connections", "address-connection-rate", "address-request-rate")
+_LIMITS = ("address-connections", "address-connection-rate", "address-message-rate", "address-request-rate")
 
 #: Seconds within which all clients have to be connected again.
 BACK_WITHIN = 30.0

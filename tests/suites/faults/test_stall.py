@@ -16,14 +16,14 @@ from tests.support.native_client import NativeClient
 #: Seconds for which the reactor's thread is blocked.
 HELD = 3.0
 
-#: Python that makes a process sleep in its main thread on SIGUSR2. Only the daemon of these tests loads it.
+#: Python that makes a process sleep in its main thread on SIGUSR1. Only the daemon of these tests loads it.
 HOOK = f"""
 import signal, time
 
 def hold_up(number, frame):
     time.sleep({HELD})
 
-signal.signal(signal.SIGUSR2, hold_up)
+signal.signal(signal.SIGUSR1, hold_up)
 """
 
 
@@ -31,7 +31,7 @@ class StallTests(FaultTestCase):
     """Tests in which the reactor's thread is blocked, or the whole process is stopped."""
 
     def start_with_hook(self) -> Daemon:
-        """Start a daemon whose reactor is blocked by SIGUSR2."""
+        """Start a daemon whose reactor is blocked by SIGUSR1."""
         hooks = self.directory / "hooks"
         hooks.mkdir()
         (hooks / "sitecustomize.py").write_text(HOOK)
@@ -72,7 +72,7 @@ class StallTests(FaultTestCase):
         pair = self.pair(daemon)
         before = self.stalls(daemon)
         begin = time.monotonic()
-        daemon.program.process.send_signal(signal.SIGUSR2)
+        daemon.program.process.send_signal(signal.SIGUSR1)
         daemon.program.wait_for("hold_up", HELD)
         seen = time.monotonic() - begin
         self.assertLess(seen, HELD)

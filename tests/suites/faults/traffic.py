@@ -164,6 +164,7 @@ async def main(reactor: Any, port: int, count: int, authority: Path | None) -> N
         "disorder": sum(b.received != sorted(b.received) for _, b in ways),
         "survivals": sorted({survival for client in clients for survival in client.survivals}),
         "blackouts": sorted(blackout for client in clients for blackout in client.blackouts),
+        "by_client": [client.blackouts for client in clients],
         "attempts": max((tries for client in clients for tries in client.attempts), default=0),
         "latest": max(client.longest_delay for client in clients),
         "faults": [fault for client in clients for fault in client.faults],

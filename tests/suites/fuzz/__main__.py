@@ -69,7 +69,7 @@ class Run:
         """Return the progress as a line of text."""
         runs, edges = self.progress()
         state = "" if self.process.poll() is None else ("done" if self.process.returncode == 0 else "FAILED")
-        return f"{self.target:<12} {runs:>12,} inputs {edges:>7,} edges  {state}".rstrip()
+        return f"{self.target:<16} {runs:>12,} inputs {edges:>7,} edges  {state}".rstrip()
 
     def fault(self) -> str:
         """The last lines of the fuzzer's output."""

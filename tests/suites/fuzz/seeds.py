@@ -7,8 +7,21 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 
-from signald.core.messages import AppMessage, Hello, Instance, Join, Open, Opened
-from signald.core.snapshot import FORMAT, Snapshot, dump, take_snapshot
+from signald.core.journal_records import Record, Recorder
+from signald.core.messages import AppMessage, Hello, Instance, Join, Open, Opened, UserId
+from signald.core.snapshot import FORMATS, Snapshot, dump, take_snapshot
+from signald.lifecycle.handover_channel import (
+    PROTOCOL,
+    Accepting,
+    Loaded,
+    Message,
+    Refused,
+    Start,
+    State,
+    Supervised,
+    encode,
+)
+from signald.lifecycle.journal_lines import encode_line
 from tests.support.endpoints import (
     BINARY,
     CLOSE,
@@ -42,8 +55,8 @@ def examples() -> list[bytes]:
     return [line.encode() for line in re.findall(r"^\w+ → (\{.*\})$", text, re.MULTILINE)]
 
 
-def _state() -> bytes:
-    """Return the state of a server with a session of two members and an undelivered message."""
+def _world() -> World:
+    """Return a server with a session of two members and an undelivered message."""
     world = World()
     host, guest = world.connect(), world.connect()
     for peer in (host, guest):
@@ -52,7 +65,22 @@ def _state() -> bytes:
     assert isinstance(opened, Opened)
     world.send(guest, Join(opened.session))
     world.send(guest, AppMessage(opened.session, "unread"))
+    return world
+
+
+def _state() -> bytes:
+    """Return the state of this server, as an orderly stop writes it."""
+    world = _world()
     return dump(take_snapshot(world.hub, world.registry, world.now))
+
+
+def _records() -> list[Record]:
+    """Return the records of this server in a journal."""
+    world = _world()
+    recorder = Recorder(world.hub, world.registry)
+    now, wall = world.now, 1_800_000_000.0
+    records = [recorder.of_key(key, now, wall) for key in recorder.subjects()]
+    return [*records, recorder.user(UserId("0" * 26), now, wall), recorder.clock(now + 10.0, wall + 10.0)]
 
 
 def seeds(target: str) -> list[bytes]:
@@ -106,7 +134,22 @@ def seeds(target: str) -> list[bytes]:
                 b"fe80::1%eth0",
             ]
         case "state":
-            return [dump(Snapshot(FORMAT, [], [], [])), _state()]
+            return [dump(Snapshot(FORMATS[-1], [], [], [])), _state()]
+        case "handover":
+            messages: list[Message] = [
+                Start(PROTOCOL, "0.1.0", list(FORMATS), ["page"], queues=True, has_lock=True),
+                Loaded("0.1.0", FORMATS[-1]),
+                Refused("port: expected a number."),
+                Accepting(),
+                Supervised(),
+            ]
+            frames = [*map(encode, messages), encode(State(1.0, 0.001), _state())]
+            return [b"".join(frames), *frames]
+        case "journal":
+            lines = [encode_line(record.key, record.body, 0) for record in _records()]
+            return [b"".join(lines), b"".join(lines)[:-20], *lines]
+        case "journal_records":
+            return [b"\n".join(record.body for record in _records()), *(record.body for record in _records())]
         case "toml":
             return [b'port = 9000\ntls = false\n[limits]\nfragments = 9\n[ice]\nservers = ["stun:stun.example.org"]\n']
         case "environment":
@@ -119,7 +162,7 @@ def words(target: str) -> set[str]:
     """Return the words that the fuzzer inserts into inputs of a target."""
     common = {'"', "{", "[", "\\ud800", "NaN", "1e999", "null", "true"}
     match target:
-        case "state":
+        case "state" | "journal_records" | "handover":
             return common | {word.decode() for word in re.findall(rb'"[a-z_-]+"', _state())}
         case "native" | "websocket":
             return common | {word.decode() for word in re.findall(rb'"[a-zA-Z-]+"', b"".join(examples()))}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from attrs import asdict, fields
 from twisted.internet.task import Clock
@@ -19,18 +20,24 @@ from signald.config.sources import from_environment, from_file
 from signald.config.values import ConfigError
 from signald.core.budgets import ConnectionBudget
 from signald.core.forwarding import forwarded_event, is_readable
+from signald.core.ids import is_user_id, parse_session_id
+from signald.core.journal_records import rebuild
 from signald.core.limits import Limits
-from signald.core.messages import Candidates, UserId
+from signald.core.mailbox import message_size
+from signald.core.messages import Candidates, Forwardable, Traits, UserId
 from signald.core.snapshot import dump, load
 from signald.dialects import DIALECTS
 from signald.dialects.dialect import DecodeError, Dialect
-from signald.dialects.native import REQUESTS, Native
+from signald.dialects.native import REQUESTS, Native, decode_event
 from signald.dialects.serde import Serde
+from signald.lifecycle.handover_channel import FrameReader, HandoverError, State, decode, encode
+from signald.lifecycle.journal_lines import OtherVersionError, encode_line, read_lines
 from signald.net.origins import OriginRule
 from signald.net.proxies import client_address
 from signald.page.assets import Asset, Representation
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
+from signald.server.fairness import FairRounds
 from signald.server.port import SignalingPort
 from signald.server.proxy_protocol import ProxyProtocolFactory
 from signald.server.upgrade_request import UpgradeRule
@@ -42,6 +49,9 @@ __all__ = ["TARGETS"]
 
 #: Seconds after which every deadline of a connection is over: headers, hello, ping, pong, and output.
 LONG = 120.0
+
+#: Bytes of each read from the socket of an upgrade.
+PIECE = 1000
 
 #: Bytes that an answer to a small input may have.
 MOST_ANSWER = 1 << 20
@@ -87,16 +97,34 @@ def _decode(dialect: Dialect, data: bytes) -> None:
         repr(asdict(request)).encode()
 
 
+def _read_directly(data: bytes) -> None:
+    """What is read by hand is what the general way reads, unless nobody can have the ids in it."""
+    message = Native().read_direct(data)
+    if message is None or parse_session_id(message.session) != message.session:
+        return
+    if message.to is not None and not is_user_id(message.to):
+        return
+    [request] = Native().decode(data)
+    assert message.kind is type(request), request
+    assert isinstance(request, get_args(Forwardable)), request
+    event = forwarded_event(request, UserId("A" * 26), Traits())
+    assert message.size == message_size(request) == message_size(event), request
+    assert decode_event(message.frame_from(UserId("A" * 26))) == event, request
+
+
 def native(data: bytes) -> None:
     """A frame of the native dialect."""
     _decode(Native(), data)
+    _read_directly(data)
 
 
 def shaped(data: bytes) -> None:
     """A JSON object made of what the native dialect knows, right or wrong: each byte is a choice."""
     choices = iter(data)
     keys = {_chosen(_WORDS, choices): _chosen(_VALUES, choices) for _ in range(next(choices, 0) % 8)}
-    _decode(Native(), json.dumps({"type": _chosen(_TYPES, choices), **keys}).encode())
+    data = json.dumps({"type": _chosen(_TYPES, choices), **keys}).encode()
+    _decode(Native(), data)
+    _read_directly(data)
 
 
 def _chosen(of: Sequence[Any], choices: Iterator[int]) -> Any:
@@ -167,6 +195,7 @@ class _Server:
                 budget=budget,
                 admission=self.admission,
                 clock=self.clock,
+                rounds=FairRounds.of(self.clock, limits),
                 rule=UpgradeRule.of_port(DIALECTS, rule, bare=False),
             )
         )
@@ -194,13 +223,13 @@ class _Server:
 def http(data: bytes) -> None:
     """The first bytes of a client on the page's port."""
     server = _Server()
-    server.deliver(Endpoint(server.site), data)
+    server.deliver(Endpoint(server.site, clock=server.clock), data)
 
 
 def websocket(data: bytes) -> None:
     """The bytes of a client after the opening handshake; the first byte selects the dialect."""
     server = _Server()
-    line = Endpoint(server.site)
+    line = Endpoint(server.site, clock=server.clock)
     if data[:1] < b"\x80":
         line.send(upgrade_request(sec_websocket_protocol="signald.1"))
         line.send(frame(TEXT, b'{"type":"hello","version":1}'))
@@ -214,7 +243,9 @@ def proxied(data: bytes) -> None:
     """The first bytes of a trusted proxy on a port with the PROXY protocol."""
     server = _Server()
     server.admission.trusted_proxies = [ip_network(CLIENT)]
-    server.deliver(Endpoint(ProxyProtocolFactory(server.site, server.admission, server.clock)), data)
+    server.deliver(
+        Endpoint(ProxyProtocolFactory(server.site, server.admission, server.clock), clock=server.clock), data
+    )
     assert server.admission._budget.addresses == {}, "a connection is counted for ever"
 
 
@@ -231,6 +262,45 @@ def state(data: bytes) -> None:
     except ValueError:
         return
     assert load(dump(snapshot)) == snapshot
+
+
+def journal(data: bytes) -> None:
+    """The content of a journal; lines whose checksums are wrong are never looked into."""
+    try:
+        contents = read_lines(data)
+    except OtherVersionError:
+        return
+    assert contents.unused <= len(data)
+    assert not contents.dropped & contents.bodies.keys()
+    _rebuild(contents.bodies)
+
+
+def journal_records(data: bytes) -> None:
+    """The records in a journal whose checksums are right: one a line, for the key that it names."""
+    keys = [(re.match(rb'\{"key":"([a-z]{1,8}:[0-9A-Z]{0,26})"', body), body) for body in data.split(b"\n")]
+    lines = [encode_line(key[1].decode(), body, 0) for key, body in keys if key is not None]
+    contents = read_lines(b"".join(lines))
+    assert (contents.damaged, contents.unused) == (0, 0)
+    _rebuild(contents.bodies)
+
+
+def _rebuild(bodies: Mapping[str, bytes]) -> None:
+    snapshot = rebuild(bodies).snapshot
+    assert load(dump(snapshot)) == snapshot
+
+
+def handover(data: bytes) -> None:
+    """What the other process of an upgrade sends, in pieces; a state in it is read as the successor does."""
+    reader = FrameReader()
+    try:
+        for start in range(0, len(data), PIECE):
+            for payload in reader.receive(data[start : start + PIECE]):
+                message, body = decode(payload)
+                assert [decode(again) for again in FrameReader().receive(encode(message, body))] == [(message, body)]
+                if isinstance(message, State):
+                    state(body)
+    except HandoverError as error:
+        assert str(error)
 
 
 def toml(data: bytes) -> None:
@@ -257,6 +327,21 @@ def environment(data: bytes) -> None:
 
 TARGETS: Mapping[str, Target] = {
     target.__name__: target
-    for target in (native, shaped, serde, strings, http, websocket, proxied, forwarded, state, toml, environment)
+    for target in (
+        native,
+        shaped,
+        serde,
+        strings,
+        http,
+        websocket,
+        proxied,
+        forwarded,
+        state,
+        journal,
+        journal_records,
+        handover,
+        toml,
+        environment,
+    )
 }
 """All of them, by name."""

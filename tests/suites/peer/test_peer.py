@@ -13,7 +13,7 @@ from signald_client.errors import RefusedError, UnreachableError
 from signald_client.media import Media
 from signald_client.peer import Peer
 from signald_client.server import Address, Trust
-from signald_client.signaling import messages
+from signald_client.signaling import messages, rejoining
 from signald_client.signaling.events import Refused, Resumed
 from signald_client.signaling.messages import MemberJoined, MemberLeft
 from signald_client.signaling.wire import Value
@@ -354,7 +354,7 @@ class RemotePeer:
         """Respond to the client's requests as the server of a session that has Bob as its member."""
         self.server.welcome(message)
         if message["type"] == "join":
-            self.server.send_message(JOINED | {"id": message["id"]})
+            self.server.send_message(JOINED | {"id": message["id"], "ticket": "t"})
         elif message["type"] == "offer":
             self.tasks.append(asyncio.ensure_future(self.answer(message)))
 
@@ -643,12 +643,116 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_identity_lost(self) -> None:
-        """A call ends if the server has lost the call's session."""
+        """A call ends if the server has lost the call's session, and gave no ticket for it."""
         peer = await self.join_silent_session()
         self.server.script = lambda message: self.server.send_message(WELCOME | {"resumed": "nothing"})
         self.server.connections[0].dropConnection(abort=True)
         self.assertEqual(await peer.wait_until_ended(), "disconnected")
         await peer.close()
+
+    async def return_to(self, session: dict[str, Any], *answers: dict[str, Any]) -> Peer:
+        """Return a peer whose server has forgotten the session, and answers its requests to come back like this.
+
+        Arguments:
+            session: the event with which the peer entered the session.
+            answers: the server's answers, without the ids of the requests.
+
+        """
+        peer, _ = self.make_peer(self.server.address)
+        await peer.connect()
+        replies = list(answers)
+
+        def script(message: dict[str, Any]) -> None:
+            if message["type"] in ("open", "join") and "ticket" in message:
+                self.server.send_message(replies.pop(0) | {"id": message["id"]})
+            elif message["type"] in ("open", "join"):
+                self.server.send_message(session | {"id": message["id"]})
+            elif message["type"] == "resume":
+                self.server.send_message(WELCOME | {"resumed": "nothing"})
+
+        self.server.script = script
+        await (peer.open_session(4, password="p") if session["type"] == "opened" else peer.join_session(S, "p"))
+        self.server.connections[0].dropConnection(abort=True)
+        while replies:
+            await asyncio.sleep(0.01)
+        return peer
+
+    def requests_to_return(self) -> list[tuple[Any, ...]]:
+        """Return type, ticket and password of the requests with which a peer came back."""
+        sent = [message for message in self.server.messages if "ticket" in message]
+        return [(message["type"], message["ticket"], message["password"]) for message in sent]
+
+    @asynchronous
+    async def test_return_as_guest(self) -> None:
+        """A guest waits for the host, asks again after a transient refusal, and then goes on in the session."""
+        refused = {"type": "error", "code": "decision-unavailable", "message": "x", "about": "join"}
+        waiting = {"type": "waiting", "session": S, "reason": "host"}
+        peer = await self.return_to(JOINED | {"members": [], "ticket": "t"}, refused, waiting)
+        self.assertEqual(self.requests_to_return(), [("join", "t", "p")] * 2)
+        self.server.send_message(JOINED)
+        await self.server.wait_for_message("offer")
+        self.assertEqual((peer.report.reason, len(peer.report.members)), ("", 1))
+        await peer.close()
+
+    @asynchronous
+    async def test_return_as_host(self) -> None:
+        """A host opens the session again, and joins it where another member has become the host meanwhile."""
+        refused = {"type": "error", "code": "wrong-host-key", "message": "x", "about": "open"}
+        opened = SESSION | {"type": "opened", "ticket": "t"}
+        peer = await self.return_to(opened, refused, JOINED | {"members": [], "ticket": "u"})
+        self.assertEqual(self.requests_to_return(), [("open", "t", "p"), ("join", "t", "p")])
+        await self.server.wait_for_message("ack")
+        self.assertEqual((peer.report.reason, peer.report.session), ("", S))
+        await peer.close()
+
+    @asynchronous
+    async def test_kept_connection(self) -> None:
+        """A connection that both sides still have is kept, without an offer, when its members meet again."""
+        other = RemotePeer(self.server, trickle=True)
+        peer, made = self.make_peer(self.server.address)
+        await peer.connect()
+        await peer.join_session(S)
+        await made[0].flowing
+
+        def script(message: dict[str, Any]) -> None:
+            if message["type"] == "resume":
+                self.server.send_message(WELCOME | {"resumed": "nothing"})
+            elif message["type"] == "join":
+                members = [BOB | {"user": "BOB2", "former": "BOB", "connected": True}]
+                self.server.send_message(JOINED | {"id": message["id"], "members": members, "ticket": "u"})
+
+        self.server.script = script
+        self.server.messages.clear()
+        self.server.connections[0].dropConnection(abort=True)
+        await self.server.wait_for_message("ack")
+        [join] = [message for message in self.server.messages if message["type"] == "join"]
+        self.assertEqual((join["ticket"], join["connected"]), ("t", ["BOB"]))
+        self.assertNotIn("offer", self.server.types())
+        self.assertEqual((len(made), peer.report.reason, len(peer.report.members)), (1, "", 1))
+        await peer.close()
+        await other.close()
+
+    @asynchronous
+    async def test_tried_for_long_enough(self) -> None:
+        """A peer whose requests to come back are refused as too many for now ends after the time of a return."""
+        self.patch(rejoining, "RETURN_SECONDS", 0.1)
+        refused = {"type": "error", "code": "session-full", "message": "x", "about": "join"}
+        peer = await self.return_to(JOINED | {"members": [], "ticket": "t"}, refused)
+        self.assertEqual(await peer.wait_until_ended(), "disconnected")
+        await peer.close()
+
+    @asynchronous
+    async def test_no_way_back(self) -> None:
+        """A final refusal ends the call of a peer without connections, and so does the end of a wait."""
+        for answer in (
+            {"type": "error", "code": "unknown-session", "message": "x", "about": "join"},
+            {"type": "not-admitted", "session": S, "reason": "full"},
+        ):
+            peer = await self.return_to(JOINED | {"members": [], "ticket": "t"}, answer)
+            self.assertEqual(await peer.wait_until_ended(), "disconnected")
+            await peer.close()
+            self.server.connections.clear()
+            self.server.script = self.server.welcome
 
     @asynchronous
     async def test_membership(self) -> None:

@@ -16,10 +16,11 @@ from zope.interface import implementer
 from signald_client.errors import UnreachableError
 from signald_client.server import Address, Trust
 from signald_client.signaling.client import SignalingClient
+from signald_client.signaling.connection import OPEN_TIMEOUT, RESTART_TIMEOUT
 from signald_client.signaling.events import Disconnected, Interrupted, Resumed
-from signald_client.signaling.messages import Welcome
+from signald_client.signaling.messages import GoingAway, Welcome
 from signald_client.signaling.wire import Value
-from signald_client.transport import SignalingSocket
+from signald_client.transport import SignalingSocket, _Factory
 from tests.suites.peer.case import AsyncCase, asynchronous
 from tests.suites.peer.fake_server import FakeServer
 
@@ -240,6 +241,24 @@ class ConnectTests(AsyncCase):
         self.addCleanup(again.stop)
         while not isinstance(event := await self.events.get(), Welcome):
             self.assertIsInstance(event, Interrupted)
+        await socket.close()
+
+    @asynchronous
+    async def test_restart_in_the_queue(self) -> None:
+        """After the server said that it restarts, an attempt whose TCP connection stands is not given up after 10 s."""
+        server = self.start_server()
+        socket = self.make_socket(server.address)
+        await socket.connect()
+        await self.events.get()
+        server.send_message({"type": "going-away", "after": 0.0, "hold": 300.0})
+        self.assertIsInstance(await self.events.get(), GoingAway)
+        server.port.stopReading()
+        server.connections[0].sendClose(3012, "going-away")
+        self.assertIsInstance(await self.events.get(), Interrupted)
+        self.assertEqual(_Factory(socket, server.address, "test", reactor).openHandshakeTimeout, RESTART_TIMEOUT)
+        server.port.startReading()
+        self.assertIsInstance(await self.events.get(), Welcome)
+        self.assertEqual(_Factory(socket, server.address, "test", reactor).openHandshakeTimeout, OPEN_TIMEOUT)
         await socket.close()
 
     @asynchronous

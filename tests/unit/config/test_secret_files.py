@@ -50,14 +50,14 @@ class SecretFileTests(SynchronousTestCase):
         for content, said in ((b"", "empty"), (b"\n", "empty"), (b"x" * (MOST_BYTES + 1), "too large")):
             with self.assertRaisesRegex(ConfigError, said):
                 read_secret(self.write(content))
-        with self.assertRaisesRegex(ConfigError, "cannot be read: Is a directory"):
+        with self.assertRaisesRegex(ConfigError, "cannot be read: expected a regular file, found a directory"):
             read_secret(Path("/"))
 
     def test_special_files(self) -> None:
         """A FIFO, which may have no writer, and a device are errors at once."""
         os.mkfifo(self.path, 0o600)
-        for path in (self.path, Path("/dev/zero")):
-            with self.assertRaisesRegex(ConfigError, "cannot be read: It is not a regular file"):
+        for path, kind in ((self.path, "a FIFO"), (Path("/dev/zero"), "a device")):
+            with self.assertRaisesRegex(ConfigError, f"cannot be read: expected a regular file, found {kind}"):
                 read_secret(path)
 
     def test_public_file(self) -> None:

@@ -202,7 +202,9 @@ class SourcesTests(SynchronousTestCase):
         """A file that is missing, a FIFO, not UTF-8, not TOML or too large is an error."""
         self.assertIn("cannot be read: No such file", str(self.assertRaises(ConfigError, from_file, self.file)))
         os.mkfifo(self.file)
-        self.assertIn("not a regular file", str(self.assertRaises(ConfigError, from_file, self.file)))
+        self.assertIn(
+            "expected a regular file, found a FIFO", str(self.assertRaises(ConfigError, from_file, self.file))
+        )
         self.file.unlink()
         self.file.write_bytes(b"\xff")
         self.assertIn("is not UTF-8", str(self.assertRaises(ConfigError, from_file, self.file)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.config.values import ConfigError
 from signald.core.errors import ErrorCode
 from signald.doctor.findings import Finding, Mark
-from signald.doctor.handshakes import FORGED, handshake, judge_handshake, judge_seen
+from signald.doctor.handshakes import FORGED, handshake, judge_handshake, judge_seen, judge_traffic
 from signald.doctor.responses import MOST_BYTES, Response, read_response
 from signald.doctor.session import SessionRecord, judge_idle, judge_session
 from signald.doctor.targets import PublicUrl, Target
@@ -223,3 +224,12 @@ class SessionTests(SynchronousTestCase):
             found = judge_idle(record, 50.0, 20.0)
             self.assertEqual(found.mark, mark)
             self.assertIn(said, found.text)
+
+    def test_most_of_the_traffic(self) -> None:
+        """An address that has most of the traffic and speaks for others is named with the setting; else nothing is."""
+        seen = Seen("calls.example.org", "127.0.0.1", False, (), "127.0.0.1")
+        self.assertEqual(judge_traffic(seen), [])
+        (found,) = judge_traffic(evolve(seen, unnamed_proxy="10.0.0.5"))
+        self.assertEqual(found.mark, Mark.FAILURE)
+        self.assertIn("comes from 10.0.0.5, which sends X-Forwarded-For and is not trusted", found.text)
+        self.assertIn('trusted_proxies = ["10.0.0.5"]', found.remedy or "")

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.auth.host_secret import FILE_NAME
 from signald.config.settings import Config
-from signald.core.limits import Limits
+from signald.core.limits import AddressKey, Limits
 from signald.doctor.chain import trusted_store
 from signald.doctor.findings import Finding, Mark
 from signald.doctor.ports import is_signald
@@ -21,6 +21,7 @@ from signald.doctor.public import Visit, check_idle, check_public
 from signald.doctor.targets import PublicUrl, Target
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
+from signald.server.forwarding_traffic import ForwardingTraffic
 from signald.server.reflection import RequestReflector
 from signald.server.web import make_site
 from signald.tls.context import ServerTLS, TLSFactory, server_context
@@ -64,6 +65,7 @@ class PublicTests(SynchronousTestCase):
         self.record = RecordingSwitchboard()
         self.limits = Limits(ping_seconds=2.0, pong_seconds=1.0)
         self.network = MemoryNetwork()
+        self.traffic = ForwardingTraffic()
         admission = Admission(self.limits, [ip_network("127.0.0.1")])
         signaling = SignalingFactory(
             make_port(
@@ -72,7 +74,7 @@ class PublicTests(SynchronousTestCase):
                 dialects=[Dialect],
                 limits=self.limits,
                 admission=admission,
-                reflector=RequestReflector(SECRET, lambda: NOW),
+                reflector=RequestReflector(SECRET, lambda: NOW, self.traffic),
             )
         )
         self.site = make_site({}, signaling, self.limits, self.network, None, False)
@@ -117,6 +119,13 @@ class PublicTests(SynchronousTestCase):
         found = self.findings(check_public(self.network, self.visit(is_public=False)))
         self.assertEqual({one.mark for one in found}, {Mark.OK})
         self.assertEqual(found[-1].topic, "websocket")
+
+    def test_a_proxy_that_was_not_named(self) -> None:
+        """An untrusted proxy that has most of the traffic is reported, although the doctor does not use it."""
+        self.network.site = self.site
+        self.traffic.unnamed_proxy = AddressKey("10.0.0.5")
+        found = self.findings(check_public(self.network, self.visit(is_public=False)))
+        self.assertEqual([one.topic for one in found if one.mark is Mark.FAILURE], ["proxy"])
 
     def test_without_the_secret(self) -> None:
         """Without the secret of the data directory, the check of client addresses is skipped."""

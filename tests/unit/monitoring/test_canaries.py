@@ -108,7 +108,7 @@ class CanaryCase(SynchronousTestCase):
 
     def dial(self) -> Endpoint:
         """Connect to the site from an address that no log line may contain."""
-        line = Endpoint(self.daemon.page.factory, ADDRESS)
+        line = Endpoint(self.daemon.page.factory, ADDRESS, self.reactor)
         self.open_lines.append(line)
         return line
 
@@ -180,6 +180,9 @@ class TrafficTests(CanaryCase):
         self.send_request(guest, type="ice-error", session=session, to=welcome["user"], text=f"{CANARY} {ADDRESS}")
         self.send_request(guest, type="resume", version=1, user=CANARY, secret=CANARY, instance=instance, received=0)
         self.send_request(guest, type="leave", session=session, id=CANARY)
+        for ticket in (CANARY, f"guest.{10**10}.{CANARY}.{CANARY}"):
+            self.send_request(guest, type="join", session=session, ticket=ticket)
+            self.send_request(guest, type="open", session=session, ticket=ticket)
         guest.send(frame(CLOSE, close_payload(4321, CANARY)))
         self.hang_up(host)
         self.reactor.pump([1.0] * 60)

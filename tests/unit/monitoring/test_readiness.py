@@ -35,3 +35,14 @@ class ReadinessTests(SynchronousTestCase):
         readiness.drain()
         self.assertFalse(readiness.ready)
         self.assertEqual(list(readiness.reasons), [DRAINING])
+
+    def test_warnings(self) -> None:
+        """A warning tells what is degraded, and does not keep new clients away."""
+        readiness = Readiness()
+        readiness.set_warning("journal", "It cannot be written.")
+        readiness.set_warning("journal", "It is full.")
+        self.assertTrue(readiness.ready)
+        self.assertEqual((readiness.reasons, readiness.warnings), ({}, {"journal": "It is full."}))
+        readiness.clear_warning("journal")
+        readiness.clear_warning("journal")
+        self.assertEqual(readiness.warnings, {})

@@ -66,7 +66,7 @@ class ReadTests(SynchronousTestCase):
         """A FIFO is rejected at once; waiting for its writer would block the server."""
         self.key.unlink()
         os.mkfifo(self.key, 0o600)
-        self.assertEqual(self.error(), f"{self.key} cannot be read: It is not a regular file.")
+        self.assertEqual(self.error(), f"{self.key} cannot be read: expected a regular file, found a FIFO.")
 
     def test_damaged_certificate(self) -> None:
         """A file without a certificate or with a truncated one is an error that names it."""

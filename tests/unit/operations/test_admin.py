@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.config.settings import Operations
@@ -14,7 +15,7 @@ from signald.config.values import ConfigError
 from signald.core.limits import Limits
 from signald.core.messages import Instance, Open, Opened
 from signald.operations.admin_state import MOST_SESSIONS, SHOWN_SYMBOLS
-from signald.operations.admin_token import LEAST_TOKEN, AdminToken
+from signald.operations.admin_token import LEAST_TOKEN, AdminToken, Check
 from tests.support.operations_world import TOKEN, OperationsWorld
 from tests.support.world import Client
 
@@ -37,7 +38,7 @@ class TokenTests(AdminCase):
 
     def test_without_a_token_there_is_no_page(self) -> None:
         """Without a token, the responses at and below `/admin` are the same as those at a path that does not exist."""
-        self.operations.token.configure(Operations())
+        self.operations.token.prepare(Operations())()
         nothing = self.operations.ask("/nothing")[2]
         for path in ("/admin", "/admin/admin.js", "/admin/state", "/admin/"):
             status, _, body = self.operations.ask(path, Authorization=BEARER)
@@ -63,18 +64,46 @@ class TokenTests(AdminCase):
         self.assertEqual(self.operations.ask(f"/admin/state?token={TOKEN}")[0], 401)
 
     def test_wrong_tokens_are_throttled(self) -> None:
-        """After ten wrong tokens of a client address, its requests are refused with 429, even with the right token.
+        """After ten wrong tokens of a client address, further wrong ones are refused with 429.
 
         Other addresses are not affected, and the address can try again after half an hour.
         """
         for _ in range(Limits().failed_guesses):
-            self.assertEqual(self.operations.ask("/admin/state", Authorization="Bearer wrong")[0], 401)
-        self.assertEqual(self.operations.ask("/admin/state", Authorization="Bearer wrong")[0], 429)
-        self.assertEqual(self.operations.ask("/admin/state", Authorization=BEARER)[0], 429)
-        self.assertEqual(self.operations.ask("/admin/drain", "POST", Authorization=BEARER)[0], 429)
-        self.assertEqual(self.operations.ask("/admin/state", address="192.0.2.9", Authorization=BEARER)[0], 200)
+            self.assertEqual(self.status("wrong"), 401)
+        self.assertEqual(self.status("wrong"), 429)
+        self.assertEqual(self.status("wrong", address="192.0.2.9"), 401)
         self.operations.clock.advance(Limits().failed_guesses_seconds)
-        self.assertEqual(self.operations.ask("/admin/state", Authorization=BEARER)[0], 200)
+        self.assertEqual(self.status("wrong"), 401)
+
+    def test_the_right_token_is_never_locked_out(self) -> None:
+        """The right token is accepted from an address that has sent too many wrong ones."""
+        for _ in range(50):
+            self.status("wrong")
+        self.assertEqual(self.status(TOKEN), 200)
+        drained = self.operations.ask("/admin/drain", "POST", Authorization=BEARER, X_Signald_Confirm="drain")
+        self.assertEqual(drained[0], 200)
+
+    def test_wrong_tokens_are_logged_within_the_limit(self) -> None:
+        """Wrong tokens beyond the limit add no lines to the log."""
+        with capturedLogs() as logs:
+            for _ in range(50):
+                self.status("wrong")
+        self.assertEqual(len([line for line in logs if line["event"] == "admin-token-wrong"]), 10)
+
+    def test_the_configured_limits(self) -> None:
+        """The number of wrong tokens follows `failed_guesses`, also after a reload."""
+        self.operations.token.reload_limits(Limits(failed_guesses=2, failed_guesses_seconds=10.0))
+        self.assertEqual([self.status("wrong") for _ in range(3)], [401, 401, 429])
+        self.operations.clock.advance(5)
+        self.assertEqual([self.status("wrong") for _ in range(2)], [401, 429])
+        token = AdminToken(Limits(failed_guesses=1))
+        self.assertEqual(
+            [token.refusal([b"Bearer wrong"], "192.0.2.1", 0.0) for _ in range(2)], [Check.WRONG, Check.TOO_MANY]
+        )
+
+    def status(self, token: str, address: str = "127.0.0.1") -> int:
+        """Request the state with a token, and return the status."""
+        return self.operations.ask("/admin/state", address=address, Authorization=f"Bearer {token}")[0]
 
     def test_a_question_without_a_token_is_no_try(self) -> None:
         """Requests without a token, as of a browser that opens the page, do not count as wrong tokens."""
@@ -92,8 +121,8 @@ class TokenTests(AdminCase):
         short.chmod(0o600)
         for path in (self.directory / "missing", open_to_all, short):
             settings = Operations(admin_token_file=path)
-            self.assertRaises(ConfigError, self.operations.token.configure, settings)
-            self.assertRaises(ConfigError, AdminToken().configure, settings)
+            self.assertRaises(ConfigError, self.operations.token.prepare, settings)
+            self.assertRaises(ConfigError, AdminToken().prepare, settings)
         self.assertEqual(self.operations.ask("/admin/state", Authorization=BEARER)[0], 200)
 
     def test_a_new_token_takes_the_place_of_the_old(self) -> None:

@@ -86,6 +86,18 @@ class OperationsTests(SynchronousTestCase):
         self.assertEqual(json.loads(self.operations.ask("/readyz")[2])["code"], "draining")
         self.assertEqual(self.scrape()["signald_ready",], 0)
 
+    def test_a_degraded_server_is_ready(self) -> None:
+        """A warning is told by the readiness probe and the metrics, and new clients are still welcome."""
+        self.assertEqual(self.operations.ask("/readyz")[2], b"ok\n")
+        self.operations.readiness.set_warning("journal-degraded", "It cannot be written.")
+        self.operations.metrics.journal_degraded = True
+        self.operations.metrics.journal_bytes = 7
+        status, _, body = self.operations.ask("/readyz")
+        self.assertEqual((status, body), (200, b"ok\njournal-degraded: It cannot be written.\n"))
+        scraped = self.scrape()
+        names = ("signald_ready", "signald_journal_degraded", "signald_journal_bytes")
+        self.assertEqual([scraped[name,] for name in names], [1, 1, 7])
+
     def test_head_has_no_body(self) -> None:
         """The response to HEAD has no body, but the Content-Length of the body for GET."""
         for path in ("/metrics", "/healthz", "/readyz"):

@@ -12,8 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.config.settings import Config, LogLevel, Operations
 from signald.config.settings import Log as Settings
 from signald.config.values import ConfigError
+from signald.core.limits import Limits
 from signald.monitoring.logs import Log
+from signald.operations.admin_token import Check
 from signald.operations.operations_service import READINESS_SECONDS, OperationsService
+from signald.server.socket_activation import OPERATIONS
 from tests.support.operations_world import OperationsWorld
 from tests.support.reactors import AdoptingReactor
 
@@ -40,11 +43,23 @@ class OperationsServiceTests(SynchronousTestCase):
         self.sources = evolve(self.world.sources, certificate=cast(Any, self.certificate))
         self.stops = 0
 
-    def make(self, handed_over: socket.socket | None = None, **operations: Any) -> OperationsService:
+    def make(
+        self,
+        handed_over: socket.socket | None = None,
+        limits: Limits | None = None,
+        can_bind: bool = True,
+        **operations: Any,
+    ) -> OperationsService:
         """Create and start the service, which is stopped at the end of the test."""
-        config = Config(Path(self.mktemp()), operations=Operations(**operations))
+        config = Config(Path(self.mktemp()), operations=Operations(**operations), limits=limits or Limits())
         operations_service = OperationsService(
-            config, self.sources, Log(config.log), cast(Any, self.reactor), self._stop, handed_over=handed_over
+            config,
+            self.sources,
+            Log(config.log),
+            cast(Any, self.reactor),
+            self._stop,
+            handed_over=handed_over,
+            can_bind=can_bind,
         )
         operations_service.startService()
         self.addCleanup(lambda: self.successResultOf(operations_service.stopService()))
@@ -81,6 +96,24 @@ class OperationsServiceTests(SynchronousTestCase):
         self.assertEqual(given.fileno(), -1)
         self.assertNotEqual(operations_service.port, 1)
 
+    def test_a_hand_over(self) -> None:
+        """The listening socket is handed over under its name, and accepts no connection meanwhile."""
+        operations_service = self.make(port=0)
+        [port] = self.reactor.ports
+        self.assertEqual(operations_service.descriptors(), [(OPERATIONS, port.fileno())])
+        operations_service.pause()
+        self.assertFalse(port.accepting)
+        operations_service.resume()
+        self.assertTrue(port.accepting)
+
+    def test_no_port_to_hand_over(self) -> None:
+        """Without a port nothing is handed over, and a successor binds none that it did not get."""
+        for operations_service in (self.make(), self.make(port=0, can_bind=False)):
+            self.assertEqual(operations_service.descriptors(), [])
+            operations_service.pause()
+            operations_service.resume()
+        self.assertEqual(self.reactor.ports, [])
+
     def test_what_keeps_it_from_serving(self) -> None:
         """The daemon is not ready while its certificate is expired or its limit of connections is reached."""
         self.make()
@@ -99,4 +132,16 @@ class OperationsServiceTests(SynchronousTestCase):
         operations_service.configure_log(changed)
         self.assertIs(operations_service.log.settings.level, LogLevel.ERROR)
         missing = Operations(admin_token_file=Path(self.mktemp()))
-        self.assertRaises(ConfigError, operations_service.configure, evolve(changed, operations=missing))
+        self.assertRaises(ConfigError, operations_service.prepare, evolve(changed, operations=missing))
+
+    def test_the_limit_of_wrong_tokens(self) -> None:
+        """The configured limit of guesses holds for tokens of the admin page from the start, and after a reload."""
+        operations_service = self.make(limits=Limits(failed_guesses=2))
+
+        def tries(address: str) -> int:
+            codes = [operations_service._token.refusal([b"Bearer wrong"], address, 0.0) for _ in range(20)]
+            return codes.count(Check.WRONG)
+
+        self.assertEqual(tries("192.0.2.1"), 2)
+        operations_service.prepare(Config(Path(self.mktemp()), limits=Limits(failed_guesses=5)))()
+        self.assertEqual(tries("192.0.2.2"), 5)

@@ -78,7 +78,17 @@ class LoadTests(AssetCase):
 
     def test_names(self) -> None:
         """The page's own files, the vendored ones and the bundles are served; no other file is."""
-        names = ("ar.json", "boot.mjs", "bundle.bin", "engine.mjs", "extras.bin", "icon.png", "icon.svg", "style.css")
+        names = (
+            "ar.json",
+            "boot.mjs",
+            "bundle.bin",
+            "call.bin",
+            "engine.mjs",
+            "extras.bin",
+            "icon.png",
+            "icon.svg",
+            "style.css",
+        )
         self.assertEqual(
             sorted(self.load()),
             ["/", *(f"/assets/{name}" for name in names), "/manifest.webmanifest", "/service-worker.js"],
@@ -102,6 +112,7 @@ class LoadTests(AssetCase):
                 "/manifest.webmanifest": "application/manifest+json",
                 "/service-worker.js": "text/javascript; charset=utf-8",
                 "/assets/bundle.bin": "application/octet-stream",
+                "/assets/call.bin": "application/octet-stream",
                 "/assets/extras.bin": "application/octet-stream",
             },
         )

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.page.assets import load_assets
 from signald.page.build import main
 from signald.page.build_cache import BuildCache, build_uncached, load_build_cache, unpack
+from signald.page.javascript_client import load_javascript_client
 from signald.page.schemas import load_schemas
 
 
@@ -32,6 +33,7 @@ class BuildTests(SynchronousTestCase):
         """
         self.assertIn(load_build_cache().results, ({}, self.results))
         cache = BuildCache(self.results)
-        assets = {**load_assets(build=cache), **load_schemas(cache)}
-        self.assertEqual(assets, {**load_assets(build=build_uncached), **load_schemas()})
+        assets = {**load_assets(build=cache), **load_schemas(cache), **load_javascript_client(cache)}
+        uncached = {**load_assets(build=build_uncached), **load_schemas(), **load_javascript_client()}
+        self.assertEqual(assets, uncached)
         self.assertEqual(cache.results, self.results)

@@ -10,13 +10,13 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.page.build_cache import unpack
-from signald.page.bundle import find_compiler, make_bundle, make_extras
+from signald.page.bundle import find_compiler, make_bundle, make_call_bundle, make_extras
 
 PACKAGES = files("signald_page"), files("signald_client")
 
 
 class BundleTests(SynchronousTestCase):
-    """`make_bundle` and `make_extras`."""
+    """`make_bundle`, `make_call_bundle` and `make_extras`."""
 
     def test_sources(self) -> None:
         """Without the compiler the bundle holds the unchanged sources."""
@@ -44,9 +44,19 @@ class BundleTests(SynchronousTestCase):
         self.assertIn("signald_page/client/extras/__init__.py", extras)
         self.assertEqual(set(extras) & set(unpack(make_bundle(*PACKAGES, compiler=None))), set())
 
+    def test_calls(self) -> None:
+        """What only a call imports is in a bundle of its own; what the start screen imports as well is not."""
+        start = set(unpack(make_bundle(*PACKAGES, compiler=None)))
+        calls = set(unpack(make_call_bundle(*PACKAGES, compiler=None)))
+        self.assertEqual(start & calls, set())
+        for name in ("signald_page/client/browser/call.py", "signald_client/signaling/client.py"):
+            self.assertIn(name, calls)
+        for name in ("signald_page/client/browser/main.py", "signald_client/signaling/session_ids.py", "typing.py"):
+            self.assertIn(name, start)
+
     def test_typing_imports_are_left_out(self) -> None:
         """Neither imports for the type checker nor `__all__` are sent to browsers."""
-        bytecode = unpack(make_bundle(*PACKAGES, compiler=find_compiler()))
+        bytecode = unpack(make_call_bundle(*PACKAGES, compiler=find_compiler()))
         for content in (
             bytecode["signald_page/client/browser/call.mpy"],
             bytecode["signald_client/signaling/client.mpy"],

@@ -20,8 +20,8 @@ LIBRARIES = {"attrs", "cattrs", "idna", "orjson"}
 """Third-party packages that `SANS_IO` may import."""
 
 STANDARD = {
-    "__future__", "abc", "base64", "bisect", "collections", "difflib", "email", "enum", "hashlib", "heapq", "hmac",
-    "http", "ipaddress", "itertools", "json", "math", "re", "struct", "types", "typing",
+    "__future__", "abc", "base64", "bisect", "collections", "difflib", "email", "enum", "functools", "hashlib", "heapq",
+    "hmac", "http", "ipaddress", "itertools", "json", "math", "re", "struct", "types", "typing",
 }  # fmt: skip
 """Standard modules that `SANS_IO` may import. import-linter supports lists of forbidden modules only."""
 

@@ -19,10 +19,10 @@ class ArchitectureDocumentTests(SynchronousTestCase):
     """The table of questions and the other paths of the page."""
 
     def test_each_question_is_answered_by_a_file(self) -> None:
-        """The table has twenty questions with twenty different files, and each file exists."""
+        """The table has at least twenty questions, each with a file of its own that exists."""
         answers = QUESTION.findall(DOCUMENT.read_text(encoding="utf-8"))
-        self.assertEqual(len({question for question, _ in answers}), 20)
-        self.assertEqual(len({file for _, file in answers}), 20)
+        self.assertGreaterEqual(len({question for question, _ in answers}), 20)
+        self.assertEqual(len({file for _, file in answers}), len(answers))
         self.assertEqual([file for _, file in answers if not (ROOT / file).is_file()], [])
 
     def test_each_named_file_exists(self) -> None:

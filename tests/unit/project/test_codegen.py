@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from codegen import client_messages, configuration, monitoring, schemas, tables
+from codegen import client_messages, configuration, javascript_client, monitoring, schemas, tables
 
 
 class FreshTests(SynchronousTestCase):
@@ -49,3 +51,20 @@ class FreshTests(SynchronousTestCase):
     def test_client_messages(self) -> None:
         """The client's message classes, derived from the server's, are up to date."""
         self.assertEqual(client_messages.PATH.read_text(), client_messages.client_messages())
+
+    def test_javascript_client(self) -> None:
+        """The JavaScript client, the shapes and types of its messages and the version of its package are up to date."""
+        self.assertEqual(javascript_client.SHAPES.read_text(), javascript_client.shapes())
+        self.assertEqual(javascript_client.TYPES.read_text(), javascript_client.types())
+        self.assertEqual(javascript_client.PACKAGE.read_text(), javascript_client.package())
+        self.assertEqual(javascript_client.LICENCE.read_text(), javascript_client.licence())
+        self.assertEqual(javascript_client.MODULE.read_text(), javascript_client.bundle())
+
+    def test_shortened_names(self) -> None:
+        """No name that is shortened in the JavaScript client is written as a text, or known to applications."""
+        declared = (javascript_client.FOLDER / "client.d.mts").read_text()
+        sources = "".join(path.read_text() for path in javascript_client.SOURCES.glob("*.mjs"))
+        for name in javascript_client.INTERNAL:
+            self.assertTrue(re.search(rf"\b{name}\b", sources), name)
+            self.assertFalse(re.search(rf"[\"'.]{name}[\"']", sources), name)
+            self.assertFalse(re.search(rf"\b{name}\b[?]?[:(]", declared + javascript_client.types()), name)

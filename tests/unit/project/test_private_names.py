@@ -1,4 +1,4 @@
-"""Tests that all private names of Twisted and Autobahn that signald uses are listed, and that they exist."""
+"""Tests that all private names of Twisted, Autobahn and pyOpenSSL that signald uses are listed, and that they exist."""
 
 from __future__ import annotations
 
@@ -12,33 +12,40 @@ from pathlib import Path
 from types import ModuleType
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from OpenSSL import SSL
 from twisted.internet import tcp
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.epollreactor import EPollReactor
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import HTTPChannel
 
 import signald
 import signald_client
+from signald.server.compaction import HANDSHAKE_NAMES, INITIAL_VALUES
 
 PRIVATE_NAMES: dict[type, dict[str, str]] = {
     WebSocketServerFactory: {
         "_batched_timer": "replaced: it rounds down to whole seconds and runs on the global reactor",
     },
     WebSocketServerProtocol: {
+        **dict.fromkeys(INITIAL_VALUES, "shared by all connections while it has its initial value"),
+        **dict.fromkeys(HANDSHAKE_NAMES, "dropped after the opening handshake: it would be most of an idle connection"),
         "CONFIG_ATTRS": "emptied: Autobahn would format all options as text for each connection, in 0.12 ms",
+        "_connectionLost": "called: the methods of the adapter and of the server format lines for the log in 20 µs",
+        "_connectionMade": "called: likewise, in 30 µs",
         "closeHandshakeTimeoutCall": "cancelled: Autobahn forgets it when the connection is lost",
         "consumeData": "called: it goes on with buffered input when the connection's turn has come",
+        "current_frame": "read and set: whether the parser is between frames",
         "data": "read, appended to and emptied: the input that is not parsed yet",
         "dropConnection": "overridden: the output is bounded until the transport is closed",
         "failHandshake": "overridden: a refusal is answered with problem details",
         "failedByMe": "read and set: nothing is kept of what follows a failure",
-        "http_headers": "read for the reflection and emptied: the headers would be most of an idle connection's memory",
-        "http_request_data": "emptied: likewise",
-        "http_response_data": "emptied: likewise",
-        "inside_message": "read: the deadline of a message runs while one is incomplete",
+        "http_headers": "read for the reflection, and set where Autobahn parses no request",
+        "inside_message": "read and set: the deadline of a message runs while one is incomplete",
         "localCloseCode": "read: a close code that blames the peer counts as an offence",
+        "message_data": "emptied: what arrived of a refused message is freed before the peer answers the close frame",
         "message_data_total_length": "read: a message is refused at the header of the frame that makes it too long",
-        "onAutoPingTimeout": "overridden: the limit is counted",
         "onFrameData": "overridden: nothing is kept after a failure",
         "onMessageBegin": "overridden: binary messages are refused at their beginning",
         "onMessageFrameBegin": "overridden: bounds are checked at the frame's header",
@@ -47,10 +54,10 @@ PRIVATE_NAMES: dict[type, dict[str, str]] = {
         "remoteCloseCode": "read: it tells why the client left",
         "sendCloseFrame": "called: sendClose takes no close code below 3000 but 1000",
         "sendData": "overridden: the output is bounded in bytes and in time",
-        "sendFrame": "called: sendMessage raises for what is longer than an incoming message may be",
-        "state": "read: Autobahn has no other way to ask whether a connection is open",
+        "state": "read, and set after an opening handshake that Autobahn has not parsed: there is no other way",
         "wasClean": "read: after an orderly handshake Autobahn would abort, and our close frame would be lost",
         "websocket_origin": "read: Autobahn refuses some origins by itself as a bad request",
+        "websocket_version": "set: Autobahn handles messages and close frames by it",
     },
     HTTPChannel: {
         "_command": "read: the method, before there is a request",
@@ -69,24 +76,71 @@ PRIVATE_NAMES: dict[type, dict[str, str]] = {
         "dataBuffer": "read: how far the transport is in sending",
         "offset": "read: likewise",
     },
+    tcp.Server: {
+        "_aborting": "read: nothing is sent after an abort",
+        "doRead": "overridden: the output of the protocol is sent at the end of a read",
+        "doWrite": "called: it sends what was written during a read, resumes the producer and closes",
+        "readConnectionLost": "overridden: our own close at the end of a read is not the peer's",
+    },
     tcp.Port: {
+        "doRead": "replaced: a round accepts a bounded number of connections",
+        "numberAccepts": "set: that number, which Twisted adapts",
         "_logger": "replaced: what a port logs has addresses in it, and a flood of accept errors would flood the log",
+        "transport": "replaced: the class of the transports of accepted connections",
+    },
+    EPollReactor: {
+        "_disconnectSelectable": "called: it closes a connection that a read has ended",
+        "_doReadOrWrite": "called: it handles all events but those of bytes for our transports",
+        "_pendingTimedCalls": "read: when the next delayed call is due",
+        "_poller": "read: the `select.epoll` that is asked for events",
+        "_newTimedCalls": "read: a delayed call was added, so that the next timeout has to be computed",
+        "_selectables": "read: the descriptor's transport",
+        "_stopped": "read: the reactor is to end its loop",
+        "threadCallQueue": "read: a thread has asked for a call",
+        "doPoll": "overridden: bytes reach our transports without a log context",
+    },
+    TLSMemoryBIOFactory: {
+        "_creatorCallable": "called: it makes the OpenSSL connection of a transport",
+    },
+    TLSMemoryBIOProtocol: {
+        "_aborted": "read and set: nothing is delivered after an abort",
+        "_appSendBuffer": "set and read: what was written before the end of the handshake",
+        "_bufferedWrite": "called: it keeps what is written before the end of the handshake",
+        "_checkHandshakeStatus": "called: it begins the handshake",
+        "_flushReceiveBIO": "overridden: each record is read once",
+        "_flushSendBIO": "overridden: all output is taken at once, without an exception where there is none",
+        "_handshakeDone": "read: records of plaintext follow",
+        "_lostTLSConnection": "read and set: nothing can be encrypted any more",
+        "_shutdownTLS": "called: it answers the peer's closing alert",
+        "_tlsConnection": "set and read: the OpenSSL connection",
+        "_tlsShutdownFinished": "called: it sends the alert of an error and closes the transport below",
+        "_write": "overridden: records are sent at once",
+    },
+    SSL.Connection: {
+        "_from_ssl": "replaced: a buffer of what OpenSSL has to send never shrinks",
+        "_into_ssl": "replaced: a buffer of what OpenSSL has to read never shrinks",
+        "_raise_ssl_error": "called: it tells why a call of OpenSSL failed",
+        "_ssl": "read: OpenSSL's own object",
     },
 }
 """The names that a library's documentation does not promise, by class, with signald's use of each."""
 
 READERS: dict[type, tuple[str, ...]] = {
     FileDescriptor: ("signald.server.output",),
+    WebSocketServerProtocol: ("signald.server.compaction",),
     tcp.Port: ("signald.server.listening",),
+    SSL.Connection: ("signald.tls.memory_bio",),
+    TLSMemoryBIOFactory: ("signald.tls.tls_transport",),
 }
 """The modules that read names of a class from objects which are not signald's own; the other names belong to `self`."""
 
 PRIVATE_MODULES = {
+    "OpenSSL._util": "lib and ffi: OpenSSL's functions, called with buffers that are made once",
     "twisted.internet._resolver": "GAIResolver, to be given a thread pool whose threads do not hold up the end",
 }
 """The modules of the libraries whose names begin with an underscore, with the reason why signald imports them."""
 
-LIBRARIES = ("autobahn", "twisted", "txaio")
+LIBRARIES = ("OpenSSL", "autobahn", "twisted", "txaio")
 
 LISTED = {name for names in PRIVATE_NAMES.values() for name in names}
 
@@ -160,7 +214,7 @@ def names_used_of(class_: type) -> set[str]:
 
 
 class PrivateNameTests(SynchronousTestCase):
-    """An upgrade of Twisted or Autobahn that removes a private name is detected."""
+    """An upgrade of Twisted, Autobahn or pyOpenSSL that removes a private name is detected."""
 
     def test_every_listed_name_exists(self) -> None:
         """A name that was removed or renamed is reported with its class and signald's use of the name."""

@@ -16,8 +16,8 @@ DOCUMENT = ROOT / "docs" / "security.md"
 
 HEADING = "## Promises and their tests"
 
-ROW = re.compile(r"^\| (.+) \| (\S+) \| (`.+`) \|$", re.MULTILINE)
-"""Matches a row: the words of a promise, its page, and its tests."""
+ROW = re.compile(r"^\| (.+) \| (\S+) \| (`[^|]+`) \| (.*) ?\|$", re.MULTILINE)
+"""Matches a row: the words of a promise, its page, its tests, and what was measured, if anything."""
 
 THREAT = re.compile(r"^\| ([^|]+) \| [^|]+ \|$", re.MULTILINE)
 """Matches a row of the table of threats, whose first cell names the threat."""
@@ -31,12 +31,14 @@ class Promise:
         words: words of a page, with single spaces in the place of line breaks.
         page: the page that contains them.
         tests: the names of the tests that hold the promise.
+        measured: what was measured, if anything.
 
     """
 
     words: str
     page: Path
     tests: list[str]
+    measured: str
 
 
 def sections() -> tuple[str, str]:
@@ -49,10 +51,10 @@ def sections() -> tuple[str, str]:
 def promises() -> list[Promise]:
     """Return the rows of the table."""
     found = []
-    for words, cell, tests in ROW.findall(sections()[1]):
+    for words, cell, tests, measured in ROW.findall(sections()[1]):
         link = re.fullmatch(r"\[(\S+)\]\(\1\)", cell)
         page = ROOT / cell if link is None else ROOT / "docs" / link[1]
-        found.append(Promise(words, page, re.findall(r"`([^`]+)`", tests)))
+        found.append(Promise(words, page, re.findall(r"`([^`]+)`", tests), measured.strip()))
     return found
 
 
@@ -99,6 +101,12 @@ class PromisesDocumentTests(SynchronousTestCase):
         rows = promises()
         self.assertEqual([row.words for row in rows if not row.tests], [])
         self.assertEqual([name for row in rows for name in row.tests if not is_test(name)], [])
+
+    def test_what_was_measured(self) -> None:
+        """The last column has figures, in some rows."""
+        measured = [row.measured for row in promises() if row.measured]
+        self.assertGreater(len(measured), 10)
+        self.assertEqual([cell for cell in measured if re.search("[0-9]", cell) is None], [])
 
     def test_every_threat_has_a_row(self) -> None:
         """The table of threats makes a promise in each of its rows, and each is in this table."""

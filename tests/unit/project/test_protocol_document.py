@@ -47,6 +47,7 @@ class Replay:
         self.test = test
         self.lines = lines
         self.switchboard = make_switchboard(Clock())
+        self.switchboard.hub.handshake.hold = 300.0
         self.switchboard.hub.ice.servers = (IceServer(("stun:stun.example.org",)),)
         self.connections: dict[str, MemoryConnection] = {}
         self.present: set[str] = set()
@@ -76,7 +77,7 @@ class Replay:
 
     def compare(self, expected: dict[str, Any], got: dict[str, Any]) -> None:
         """Compare an event with the document's, and map the document's ids and secrets to the real ones."""
-        for key in ("user", "session", "secret", "host-key"):
+        for key in ("user", "session", "secret", "host-key", "ticket"):
             if key in expected and key in got:
                 self.actual.setdefault(expected[key], got[key])
         self.test.assertEqual(got, json.loads(self.with_actual(json.dumps(expected, ensure_ascii=False))))
@@ -84,6 +85,7 @@ class Replay:
     def with_actual(self, text: str) -> str:
         """Replace the ids and secrets of the document in a frame."""
         text = text.replace("7q2-m9rt-6zc", "7Q2M9RT6ZC")
-        for written, given in self.actual.items():
+        # The longest first, since a ticket contains a user id.
+        for written, given in sorted(self.actual.items(), key=lambda pair: -len(pair[0])):
             text = text.replace(written, given)
         return text

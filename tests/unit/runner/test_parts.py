@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.runner.parts import Part, Setting, make_parts, next_part, trial_command
-from tests.runner.suites import Selection, Suite
+from tests.runner import parts as runner_parts
+from tests.runner.parts import Part, Running, Setting, make_parts, next_part, run_parts, trial_command
+from tests.runner.suites import SUITES, Selection, Suite, modules_of
+from tests.runner.tally import Tally
 
 E2E = Suite("e2e", limit=1, parts=2)
 UNIT = Suite("unit", limit=1, parts=1)
@@ -50,6 +54,28 @@ class MakePartsTests(SynchronousTestCase):
         self.assertEqual(sorted(name for part in parts for name in part.names), list(self.modules))
         self.assertEqual(len(make_parts([Selection(suite, self.modules[:1], whole=False)], 2, {})), 1)
 
+    def test_measuring_modules(self) -> None:
+        """Modules that compare times with bounds are a part of their own that runs alone; the others run beside others.
+
+        With one lane, and where tests are named one by one, everything stays in one process.
+        """
+        suite = Suite("e2e", limit=1, measuring=(self.modules[2], self.modules[3]))
+        parts = make_parts([Selection(suite, self.modules, whole=True)], 2, {})
+        self.assertEqual([(part.name, part.alone) for part in parts], [("e2e", False), ("e2e measuring", True)])
+        self.assertEqual(parts[1].names, self.modules[2:4])
+        self.assertEqual(sorted(name for part in parts for name in part.names), list(self.modules))
+        (part,) = make_parts([Selection(suite, self.modules, whole=True)], 1, {})
+        self.assertEqual((part.names, part.alone), (self.modules, True))
+        for name, alone in ((f"{self.modules[2]}.A.test_one", True), (f"{self.modules[2]}_more", False)):
+            (part,) = make_parts([Selection(suite, (name,), whole=False)], 2, {})
+            self.assertIs(part.alone, alone)
+
+    def test_modules_that_measure_exist(self) -> None:
+        """Every module that a suite names as measuring is one of its modules."""
+        root = Path(__file__).parents[3]
+        for suite in SUITES:
+            self.assertLessEqual(set(suite.measuring), set(modules_of(root, suite.name)))
+
     def test_coverage_of_a_part(self) -> None:
         """Coverage is measured in the parts of a measured suite, except in its soaks."""
         setting = Setting(Path("/root"), Path("/scratch"), measured=frozenset({"unit"}))
@@ -69,14 +95,44 @@ class NextPartTests(SynchronousTestCase):
     def test_running_suite_waits(self) -> None:
         """A suite of which a part runs is taken only when no other is left."""
         peer, rest = part(PEER, 1), part(E2E, 100)
-        self.assertIs(next_part([rest, peer], [E2E]), peer)
-        self.assertIs(next_part([rest], [E2E]), rest)
+        running = part(E2E, 10)
+        self.assertIs(next_part([rest, peer], [running]), peer)
+        self.assertIs(next_part([rest], [running]), rest)
 
-    def test_measuring_suites(self) -> None:
-        """A suite that compares times with bounds waits for all others, and nothing starts beside it."""
-        attacks, faults = (Suite(name, limit=1, measures=True) for name in ("attacks", "faults"))
-        measuring, other = part(faults, 100), part(PEER, 1)
+    def test_measuring_parts(self) -> None:
+        """A part that compares times with bounds waits for all others, and nothing starts beside it."""
+        measuring, other = replace(part(E2E, 100), alone=True), part(PEER, 1)
         self.assertIs(next_part([measuring, other], []), other)
-        self.assertIsNone(next_part([measuring], [E2E]))
+        self.assertIsNone(next_part([measuring], [part(UNIT, 1)]))
         self.assertIs(next_part([measuring], []), measuring)
-        self.assertIsNone(next_part([measuring, other], [attacks]))
+        self.assertIsNone(next_part([measuring, other], [replace(measuring, name="faults")]))
+
+
+class EndedProcess:
+    """A process that has ended."""
+
+    def poll(self) -> int:
+        """Return the status."""
+        return 0
+
+
+class InterruptTests(SynchronousTestCase):
+    """An interrupt at a moment at which no process runs."""
+
+    def test_parts_that_did_not_run(self) -> None:
+        """The parts that were still to run count as failed, so that the run does not pass without them."""
+
+        def interrupt(_seconds: float) -> None:
+            raise KeyboardInterrupt
+
+        def start(part: Part, _setting: Setting) -> Running:
+            return Running(part, cast(Any, EndedProcess()), Path(), None)
+
+        self.patch(runner_parts, "start", start)
+        self.patch(runner_parts, "conclude", lambda _: Tally(passed=1))
+        self.patch(time, "sleep", interrupt)
+        first, second = part(UNIT, 2), part(PEER, 1)
+        tallies, interrupted = run_parts([first, second], 1, Setting(Path(), Path()))
+        self.assertTrue(interrupted)
+        self.assertEqual((tallies[first].passed, tallies[first].failed), (1, []))
+        self.assertEqual(tallies[second].failed, ["peer: interrupted before it ran"])

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.runner.imports import read_graph
 from tests.runner.quick import (
+    MEASURED,
     Choice,
     changed_paths,
     choose,
@@ -21,6 +22,7 @@ from tests.runner.quick import (
     record_green,
     working_tree,
 )
+from tests.runner.times import read_times, write_times
 
 RUN = Path(__file__).resolve().parents[2] / "run.py"
 
@@ -137,8 +139,8 @@ class ChoiceTests(QuickTestCase):
     def choose(self, *changed: str, budget: float = 10.0, left: Sequence[str] = ()) -> Choice:
         """Choose tests within a time budget; each test takes a second."""
         tests = [f"tests.unit.{name}" for name in ("test_both", "test_document", "test_hub", "test_ids")]
-        texts = {test: (self.root / f"{test.replace('.', '/')}.py").read_text() for test in tests}
         graph = read_graph(self.root)
+        texts = {module: (self.root / file).read_text() for module, file in graph.files.items()}
         return choose(map(Path, changed), graph, tests, texts, dict.fromkeys(tests, 1.0), budget, left)
 
     def short(self, names: Sequence[str]) -> list[str]:
@@ -172,6 +174,27 @@ class ChoiceTests(QuickTestCase):
         self.assertEqual(self.short(self.choose("docs/protocol.md").run), ["test_document"])
         self.assertEqual(self.choose("docs/other.md"), Choice((), ()))
 
+    def test_named_by_another_module(self) -> None:
+        """A change of a file that is not a module selects the tests of the modules that name the file."""
+        self.add("signald/ids.py", 'WIDTH = 3\nFILE = "words.txt"\n')
+        self.assertEqual(self.short(self.choose("signald/words.txt").run), ["test_both", "test_ids", "test_hub"])
+
+    def test_search(self) -> None:
+        """A test that searches a directory for files is selected for such a file there, a module or not."""
+        self.add_test("test_document", "", """list(Path("docs").glob("*.md")), list(Path("signald").rglob("*.py"))""")
+        self.assertEqual(self.short(self.choose("docs/other.md").run), ["test_document"])
+        self.assertEqual(self.short(self.choose("signald/hub.py").run), ["test_hub", "test_both", "test_document"])
+        self.assertEqual(self.choose("docs/other.txt", "other/other.md", "codegen/other.py"), Choice((), ()))
+
+    def test_script(self) -> None:
+        """A change of what a script imports selects the tests that run the script by its file name or its module."""
+        self.add("codegen/make.py", 'from signald import hub\n\nif __name__ == "__main__":\n    print(hub)\n')
+        self.add("codegen/__main__.py", 'from signald import hub\n\nif __name__ == "__main__":\n    print(hub)\n')
+        for name in ("'codegen/make.py'", "'codegen'"):
+            self.add_test("test_document", "", name.replace("'", '"'))
+            for changed in ("signald/hub.py", "signald/ids.py"):
+                self.assertIn("test_document", self.short(self.choose(changed).run))
+
     def test_removed_module(self) -> None:
         """A removed module selects the tests of the modules that still import it."""
         (self.root / "signald/ids.py").unlink()
@@ -198,6 +221,19 @@ class RunTests(QuickTestCase):
         self.assertEqual((status, lines[-1]), (0, "5 passed, 0 failed"), lines)
         status, lines = self.run_quick()
         self.assertEqual((status, lines[-1]), (0, "0 passed, 0 failed"), lines)
+
+    def test_measured_seconds(self) -> None:
+        """A run measures the modules that it runs; one that took longer than the budget is left to the unit tests."""
+        self.add("signald/ids.py", '"""Makes ids, in threes."""\n\nWIDTH = 3\n')
+        self.run_quick()
+        keys = {"unit.test_ids", "unit.test_hub", "unit.test_both"}
+        self.assertEqual(set(read_times(self.root, MEASURED)), keys)
+        write_times(self.root, dict.fromkeys(keys, 0.1) | {"unit.test_hub": 3600.0}, MEASURED)
+        self.add("signald/ids.py", '"""Makes ids, of three characters."""\n\nWIDTH = 3\n')
+        status, lines = self.run_quick()
+        self.assertEqual(status, 0, lines)
+        self.assertIn("Left to `make unit`, since they would take longer: test_hub.", lines)
+        self.assertEqual(set(read_times(self.root, MEASURED)), keys)
 
     def test_lint(self) -> None:
         """A changed file that fails the linter or the formatter fails the run."""
