@@ -21,6 +21,9 @@ WATCHED = 2.0
 #: 0.2.
 SILENCE = 1e-4
 
+#: JavaScript that returns whether the page has fetched the modules of calls.
+CALLS_FETCHED = "performance.getEntriesByType('resource').some(({name}) => name.includes('/assets/call.'))"
+
 #: The frames in a second that count as no video: Firefox sends a black frame each second, and sometimes two.
 DARK = 2
 
@@ -86,6 +89,10 @@ class CallPage:
         self.tab.click("#start")
         self.wait_for("waiting")
         return self.text("session-id").replace("-", "")
+
+    def wait_for_calls(self) -> None:
+        """Wait until the page has fetched the modules of calls, without which it cannot start one."""
+        until(lambda: self.tab.evaluate(CALLS_FETCHED), PATIENCE, "the modules of calls")
 
     def join(self, session: str = "") -> None:
         """Type the id, unless the page's address contains it already, press Join, and return at once."""

@@ -213,6 +213,7 @@ def without_a_path(case: ScreenTestCase) -> Screens:
     """Visit the screen after the signaling connection is lost before a call is established."""
     daemon = case.start_daemon()
     page = case.chromium_page()
+    page.wait_for_calls()
     daemon.kill()
     page.tab.click("#start")
     page.wait_for("failed")

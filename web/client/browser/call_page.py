@@ -33,6 +33,9 @@ __all__ = ["CallPage"]
 NONCE_BYTES = 32
 """The length of the random nonce of a verification code."""
 
+PRELOAD_DELAY = 3.0
+"""Seconds from the start screen to the download of the modules of calls, unless a key or a press is earlier."""
+
 TICK_INTERVAL = 1.0
 """Seconds between two runs of the timers."""
 
@@ -80,6 +83,7 @@ class CallPage:
         self.preview_if_granted = devices.preview_if_granted
         self.stop_preview = devices.stop
         self._listen()
+        spawn(self._preload())
         spawn(self._tick())
 
     def _listen(self) -> None:
@@ -170,6 +174,11 @@ class CallPage:
             if self._current.call is not None:
                 self._current.call.tick()
             self._stage.tick()
+
+    async def _preload(self) -> None:
+        """Load the modules of calls once the start screen is usable, since an upgrade of the server removes them."""
+        await asyncio.sleep(PRELOAD_DELAY)
+        await load_calls()
 
     async def _load_calls(self) -> None:
         """Load the modules of calls as soon as the person uses the page, so that a call starts without a wait."""
