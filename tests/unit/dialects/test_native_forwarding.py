@@ -148,8 +148,10 @@ class ReadTests(SynchronousTestCase):
         """Each invalid candidate and negotiation is left to the general way, which refuses it."""
         candidates = [{**VALID["candidates"], "candidates": [candidate]} for candidate in ODD_CANDIDATES]
         negotiations = [{**VALID["offer"], "negotiation": negotiation} for negotiation in ODD_NEGOTIATIONS]
-        others = [{**VALID["end"], "end": 1}, {**VALID["offer"], "to": 1}, {**VALID["message"], "id": ""}]
-        for body in (*candidates, *negotiations, *others):
+        messages = [{**VALID["message"], **odd} for odd in ({"content": 1}, {"to": 1}, {"id": ""}, {"more": 1})]
+        batches = [{**VALID["end"], **odd} for odd in ({"candidates": 1}, {"end": 1}, {"more": 1}, {"id": ""})]
+        offers = [{**VALID["offer"], **odd} for odd in ({"to": 1}, {"sdp": 1}, {"more": 1}, {"id": ""}, {"session": 1})]
+        for body in (*candidates, *negotiations, *messages, *batches, *offers):
             self.assertFalse(self.compare(encode(body)), body)
             self.assertFalse(is_plain(encode(body)), body)
 
