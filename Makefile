@@ -18,7 +18,7 @@ STEPS ?= 10000000
 # How long `make fuzz` goes on: make fuzz SECONDS=3600
 SECONDS ?= 600
 # The long forms that `make nightly` runs, in this order.
-NIGHTLY ?= attack faults conformance fuzz soak-model resume-storm bench mutants
+NIGHTLY ?= attack faults conformance fuzz soak-model resume-storm upgrade-return bench mutants
 # What `make test` runs: all suites, or some, or a test: make test TESTS="unit tests.suites.e2e.test_calls"
 TESTS ?=
 
@@ -26,7 +26,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help generate doctor-document resume-storm soak-model bench bench-quick bench-document bench-record bench-journal bench-page soak-page a11y stage-pictures run test quick nightly install install-test system-test lock check unit peer conformance packaging attack faults acme behaviours fuzz e2e coverage mutants clean
+.PHONY: help generate doctor-document resume-storm upgrade-return soak-model bench bench-quick bench-document bench-record bench-journal bench-page soak-page a11y stage-pictures run test quick nightly install install-test system-test lock check unit peer conformance packaging attack faults acme behaviours fuzz e2e coverage mutants clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -118,6 +118,9 @@ soak-model: install-test ## the model of the core, beginning at random, for STEP
 
 resume-storm: install-test ## 1,000 clients lose their sockets at once and resume (ARGS="--clients 5000 --upgrade")
 	@$(BIN)/python -m benchmarks.resume_storm $(ARGS)
+
+upgrade-return: install-test ## how soon 5,000 clients are back after an upgrade, beside what their resumes cost (ARGS="--clients 1000")
+	@$(BIN)/python -m benchmarks.upgrade_return $(ARGS)
 
 bench: install-test ## signald beside its peers, 25 minutes at most: tables, goals met or not (ARGS="--only 'forward ws'")
 	@$(BIN)/python -m benchmarks.suite $(ARGS)
