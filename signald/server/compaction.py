@@ -7,6 +7,8 @@ alone. Their dictionary would be a quarter of what an idle client costs.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import compress, repeat
+from operator import is_not
 from typing import TypeVar
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
@@ -52,17 +54,21 @@ def with_shared_attributes(class_: type[ProtocolT], options: Mapping[str, object
     """Return a class whose connections have the initial values and these options of Autobahn from their class."""
     # An option that is a function must not become a method.
     shared = {name: staticmethod(value) if callable(value) else value for name, value in options.items()}
-    return type(class_.__name__, (class_,), {"__module__": class_.__module__, **INITIAL_VALUES, **shared})
+    made = type(class_.__name__, (class_,), {"__module__": class_.__module__, **INITIAL_VALUES, **shared})
+    # zope.interface gives its own names to instances alone.
+    values = {name: getattr(made, name) for name in dir(made) if not name.startswith("__")}
+    made.shared_values = values  # type: ignore[attr-defined] # by the name that `drop_shared_attributes` reads
+    return made
 
 
 def drop_shared_attributes(protocol: WebSocketServerProtocol) -> None:
     """Drop what the class of an open connection has too, and what the opening handshake alone needed.
 
-    The dictionary is made anew, since one that only loses entries does not shrink.
+    The dictionary is made anew, since one that only loses entries does not shrink. The iterators do in C what took a
+    twelfth of the bytecodes of a connection.
     """
-    class_ = type(protocol)
-    protocol.__dict__ = {
-        name: value
-        for name, value in vars(protocol).items()
-        if name not in HANDSHAKE_NAMES and getattr(class_, name, _MISSING) is not value
-    }
+    own = vars(protocol)
+    names = tuple(own.keys() - HANDSHAKE_NAMES)
+    values = tuple(map(own.__getitem__, names))
+    shared = map(vars(type(protocol))["shared_values"].get, names, repeat(_MISSING))
+    protocol.__dict__ = dict(compress(zip(names, values, strict=True), map(is_not, values, shared)))
