@@ -59,7 +59,13 @@ SUITES = (
         verbose=True,
         measuring=tuple(f"tests.suites.faults.{name}" for name in ("test_log", "test_peers", "test_stall")),
     ),
-    Suite("e2e", limit=3000, verbose=True, parts=2, measuring=("tests.suites.e2e.test_crash_of_six",)),
+    Suite(
+        "e2e",
+        limit=3000,
+        verbose=True,
+        parts=2,
+        measuring=tuple(f"tests.suites.e2e.{name}" for name in ("test_crash_of_a_tab", "test_crash_of_six")),
+    ),
 )
 
 #: Seconds that a process of a suite without an entry above may take.
