@@ -204,10 +204,7 @@ async def measure(server: Server, count: int, context: ssl.SSLContext | None) ->
         ("clients", str(count)),
         ("server CPU of a resume", f"{1000 * cpu / count:.2f} ms"),
         ("all resumed after a cut", f"{resumed:.2f} s, {AT_ONCE} at a time"),
-        (
-            "all back after an upgrade",
-            f"{back:.2f} s, {back / cpu:.2f} times the CPU of all resumes ({BOUND}: {verdict})",
-        ),
+        ("all back after an upgrade", f"{back:.2f} s, {verdict}"),
         ("announced for the last one", f"{max(member.after for member in crowd.members):.2f} s"),
         ("the clients' own CPU meanwhile", f"{own:.2f} s"),
         ("kept everything", "all" if whole else "not all"),
