@@ -156,7 +156,10 @@ class Turns:
                 share.park(member)
                 continue
             others_wait = bool(waiting)
-            if member.take_turn(share, others_wait):
+            wants_another = member.take_turn(share, others_wait)
+            if not share.has(member):
+                continue
+            if wants_another:
                 waiting.append((member, share))
             elif others_wait:
                 self._paid_reads.add(member)
@@ -275,6 +278,10 @@ class AddressShare:
     def join(self, member: WaitingConnection) -> None:
         """Add an open connection of the address."""
         self._members[member] = None
+
+    def has(self, member: WaitingConnection) -> bool:
+        """Whether a connection has joined, and not left meanwhile: one may become a WebSocket, or end, in its turn."""
+        return member in self._members
 
     def leave(self, member: WaitingConnection) -> None:
         """Remove a connection that has ended."""

@@ -284,6 +284,27 @@ class TurnTests(FairnessCase):
             many[3].read(1)
             self.assertIs(many[4].is_held, is_held)
 
+    def test_who_leaves_in_its_turn(self) -> None:
+        """A connection that ends in its turn, or becomes a WebSocket, gets no turn to read, and is never held."""
+
+        class Leaving(Connection):
+            def take_turn(self, share: AddressShare, others_wait: bool) -> bool:
+                share.leave(self)
+                return super().take_turn(share, others_wait) or self.cost == 1
+
+        first, second, third = Leaving(self.fair, HOME), Leaving(self.fair, HOME, cost=1), Connection(self.fair, HOME)
+        first.share.charge(QUANTUM)
+        for connection in (first, second, third):
+            connection.hold()
+            first.share.wait(connection)
+        self.next_round()
+        self.assertFalse(any(each.is_held for each in (first, second, third)))
+        self.assertEqual([each.turns for each in (first, second, third)], [[1], [1], [QUANTUM]])
+        self.assertEqual(third.share.left, QUANTUM)
+        third.share.charge(QUANTUM)
+        third.share.charge_end(1)
+        self.assertFalse(first.is_held or second.is_held)
+
     def test_ends(self) -> None:
         """The end of a connection that spends the round takes the turns to read of the others back."""
         many = [Connection(self.fair, HOME) for _ in range(4)]
