@@ -13,9 +13,15 @@ from signald.cli.options import Options
 from signald.config.settings import Config, Tokens
 from signald.config.values import ConfigError
 
+MESH_MEMBERS = 8
+"""The most members of a call of pages (`CAPACITY` in `web/client/model/mesh.py`)."""
+
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Read the configuration and the files that it names; return 0, or print each error to stderr and return 1."""
+    """Read the configuration and the files that it names; return 0, or print each error to stderr and return 1.
+
+    Warnings go to stderr too, and do not change the status.
+    """
     options = Options("check-config")
     try:
         options.parseOptions(list(arguments))
@@ -28,6 +34,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         sys.stderr.write("\n".join(problems) + "\n")
         return 1
     sys.stdout.write(f"The configuration can be used. Settings that are given: {len(effective.where)}.\n")
+    sys.stderr.write("".join(f"{warning}\n" for warning in _warnings(effective.config)))
     return 0
 
 
@@ -38,6 +45,17 @@ def _problems(config: Config) -> Iterator[str]:
             read()
         except ConfigError as error:
             yield str(error)
+
+
+def _warnings(config: Config) -> Iterator[str]:
+    """Yield a sentence for each setting that can be used, and that hardly anybody can want."""
+    members = config.limits.session_members
+    if members > MESH_MEMBERS:
+        yield (
+            f"session_members: {members} is more than {MESH_MEMBERS}. In a session each member sends its media to each "
+            f"other one, which no phone bears for more than about four others, and no laptop for more than seven; the "
+            f"page takes part in calls of at most {MESH_MEMBERS}."
+        )
 
 
 def _check_certificate(certificate: Path, key: Path) -> None:

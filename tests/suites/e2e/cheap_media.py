@@ -1,7 +1,8 @@
-"""Media that a call of six can bear on two cores: small pictures, few of them, and no sound.
+"""Media with which two cores bear a call of six or eight: small pictures, few of them, and no sound.
 
-The sound of a peer would cost more than its picture: five times fifty packets a second each way, which Python encrypts.
-With the usual pictures and sound such a call takes all of two idle cores, and any other work delays it.
+The sound of a peer would cost more than its picture: in a call of six, five times fifty packets a second each way,
+which Python encrypts. With the usual pictures and sound such a call takes all of two idle cores, and any other work
+delays it.
 """
 
 from __future__ import annotations

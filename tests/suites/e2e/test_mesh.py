@@ -34,18 +34,18 @@ def decoded(page: CallPage) -> dict[str, int]:
     return {user[-4:]: figures["framesDecoded"] for user, figures in members.items()}
 
 
-def sees_five(page: CallPage) -> bool:
-    """Return whether a page shows five other members and has decoded plenty of the video of each."""
+def sees_all(page: CallPage) -> bool:
+    """Return whether a page shows seven other members and has decoded plenty of the video of each."""
     tiles = page.tab.evaluate("document.querySelectorAll('#remotes video[data-user]').length")
     counts = decoded(page)
-    return tiles == 5 and len(counts) == 5 and min(counts.values()) > PLENTY
+    return tiles == 7 and len(counts) == 7 and min(counts.values()) > PLENTY
 
 
 class MeshTests(CallTestCase):
     """Tests of calls with more than two members."""
 
-    def test_six(self) -> None:
-        """Two pages and four peers are in a call; each decodes the videos of the five others."""
+    def test_eight(self) -> None:
+        """Two pages and six peers are in a call; each decodes the videos of the seven others."""
         host, guest = (open_small_page(self.daemon.url) for _ in range(2))
         for page in (host, guest):
             self.addCleanup(page.tab.close)
@@ -55,15 +55,15 @@ class MeshTests(CallTestCase):
         guest.join(session)
         host.wait_for("connected")
         peers = []
-        for name in ("Cat", "Dan", "Eve", "Fay"):
+        for name in ("Cat", "Dan", "Eve", "Fay", "Gil", "Hal"):
             server = ["--server", self.daemon.signaling_url, "--ca", str(self.daemon.authority)]
             program = str(SCRIPTS / "signald-peer")
             peer = Program([program, "join", session, "--name", name, "--play", film, *PICTURE, *server])
             self.addCleanup(peer.stop, signal.SIGKILL)
             peers.append(peer)
         for page in (host, guest):
-            until(sees_five, 2 * PATIENCE, "pictures of five others", page)
-        add_picture(host.tab, "six")
+            until(sees_all, 2 * PATIENCE, "pictures of seven others", page)
+        add_picture(host.tab, "eight")
         rows = []
         for name, page in (("page", host), ("page", guest)):
             rows.append(f"{name:<6}" + "".join(f"{user}: {count:<8}" for user, count in decoded(page).items()))
@@ -74,7 +74,7 @@ class MeshTests(CallTestCase):
             peer.wait(2 * PATIENCE)
             members = json.loads(peer.stdout)["members"]
             counts = {member["user"][-4:]: member["video-frames-received"] for member in members}
-            self.assertEqual(len(counts), 5)
+            self.assertEqual(len(counts), 7)
             self.assertGreater(min(counts.values()), ENOUGH)
             rows.append(f"{'peer':<6}" + "".join(f"{user}: {count:<8}" for user, count in counts.items()))
         add_mesh(rows)

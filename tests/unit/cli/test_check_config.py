@@ -22,6 +22,14 @@ class CheckConfigTests(CommandCase):
             self.run_command(main), (0, "The configuration can be used. Settings that are given: 0.\n", "")
         )
 
+    def test_large_sessions(self) -> None:
+        """Sessions of more members than a call bears are warned of, and can be used."""
+        said = "The configuration can be used. Settings that are given: 1.\n"
+        self.assertEqual(self.check("[limits]\nsession_members = 8\n"), (0, said, ""))
+        status, out, err = self.check("[limits]\nsession_members = 9\n")
+        self.assertEqual((status, out), (0, said))
+        self.assertIn("session_members: 9 is more than 8.", err)
+
     def test_everything_that_names_a_file(self) -> None:
         """The token secret, the webhook secret, the TURN secret and the admin token are read; no file is written."""
         secret = self.write_private("secret", "s" * 64)

@@ -59,6 +59,7 @@ WITHOUT_BROWSER = {
     "model.quality": set[str](),
     "model.remote_peer": {"model.quality"},
     "model.session_details": set[str](),
+    "model.shown_pictures": {"model.mesh"},
     "model.stage_geometry": set[str](),
     "model.stage_layout": {"model.layout"},
     "model.texts": set[str](),

@@ -51,6 +51,7 @@ class Call:
         media: LocalMedia,
         screen: ScreenShare,
         messaging: PeerMessaging,
+        height_for: Callable[[str], int],
         refresh: Callable[[], None],
         log: Callable[[str], None],
         name: str,
@@ -67,6 +68,7 @@ class Call:
             media: the local camera and microphone.
             screen: the local shared screen.
             messaging: the messages between the pages.
+            height_for: returns the height in pixels in which a user shows the local picture.
             refresh: called when `state` or `peers` changed.
             log: receives log lines for diagnosis.
             name: the person's name; empty for none.
@@ -79,7 +81,14 @@ class Call:
 
         """
         self.peers = PeerConnections(
-            state=state, media=media, screen=screen, messaging=messaging, send=self._send, refresh=self._settle, log=log
+            state=state,
+            media=media,
+            screen=screen,
+            messaging=messaging,
+            height_for=height_for,
+            send=self._send,
+            refresh=self._settle,
+            log=log,
         )
         self.ended = False
         self.reconnects = 0

@@ -203,6 +203,7 @@ class CallPage:
             media=self._devices.media,
             screen=self._devices.screen,
             messaging=self._current.messaging,
+            height_for=self._current.shown_pictures.height_for,
             refresh=self.refresh,
             log=_log,
             crash_copy=self._crash_copy,

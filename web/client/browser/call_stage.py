@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from ..model.avatars import initials
 from ..model.call_clock import CallClock
+from ..model.layout import picture_owner
+from ..model.shown_pictures import ShownPicture
 from .audio_levels import AudioLevels
-from .bridge import now
+from .bridge import get, now, window
 from .idle_controls import IdleControls
 from .quality_monitor import QualityMonitor
 from .stage import Stage
@@ -52,7 +54,8 @@ class CallStage:
         self._current = current
         self._page = page
         self._clock = CallClock()
-        self._stage = Stage(page, state, StagePlacement(page, state, self.tiles), refresh)
+        self._placement = StagePlacement(page, state, self.tiles)
+        self._stage = Stage(page, state, self._placement, refresh)
         self._idle_controls = IdleControls(state)
         self._audio_levels = AudioLevels(
             page=page, state=state, media=devices.media, peers=current.peers, refresh=refresh
@@ -67,6 +70,17 @@ class CallStage:
         self.tiles.check_frames()
         text = self._clock.tick(self._state.in_session, self._state.stage == "connected", now())
         self._page.set("clock", "text", text)
+        self._ask_for_shown_heights()
+
+    def _ask_for_shown_heights(self) -> None:
+        ratio = float(get(window, "devicePixelRatio"))
+        speaker = self._state.participants.speaker
+        pictures = []
+        for name, height in self._placement.heights.items():
+            user, screen = picture_owner(name)
+            pictures.append(ShownPicture(user, int(height * ratio), screen, user == speaker))
+        visible = get(window, "document", "visibilityState") == "visible"
+        self._current.shown_pictures.update(pictures, visible)
 
     def update(self, name: str) -> None:
         """Show the current state of the call; `name` is the person's own."""

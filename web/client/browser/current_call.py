@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..model.peer_messaging import PeerMessaging
+from ..model.shown_pictures import ShownPictures
 from .bridge import BrowserJson, get, window
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ class CurrentCall:
     Attributes:
         call: the call; None between calls.
         messaging: the messages between the pages of the call.
+        shown_pictures: how large this page and the others show pictures.
 
     """
 
     def __init__(self) -> None:
         self.call: Call | None = None
         self.messaging = PeerMessaging(BrowserJson(), self._send_text)
+        self.shown_pictures = ShownPictures(self.messaging)
 
     def end(self) -> None:
         """End the call."""

@@ -43,7 +43,7 @@ class Diagnostics:
             values["iceState"], values["connectionState"] = peer.states
             first_frame = self._tiles.first_frame(user)
             member = self._state.participants.find(user)
-            values["maxBitrate"] = peer.senders.video_limits[0] if peer.senders.video_limits is not None else None
+            values["maxBitrate"] = peer.senders.video_bounds and peer.senders.video_bounds.bitrate
             values["iceRestarts"] = member.restarts if member is not None else 0
             values["firstFrameMs"] = (first_frame - self.started_at) * 1000 if first_frame else None
             members[user] = values

@@ -59,6 +59,12 @@ class LocalMedia:
         """Return the running track of this kind; None if there is none."""
         return self._tracks[kind]
 
+    @property
+    def picture_height(self) -> int:
+        """The height of the camera's picture in pixels; 0 if it is off, or the browser does not tell."""
+        track = self.track(VIDEO)
+        return 0 if track is None else get(call(track, "getSettings"), "height") or 0
+
     def device_id(self, kind: str) -> str:
         """Return the id of the device that the running track of this kind uses; empty if no track runs."""
         track = self._tracks[kind]

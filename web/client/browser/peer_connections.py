@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..model import mesh
+from ..model.devices import VIDEO
 from .bridge import now
 from .peer_connection import PeerConnection
 
@@ -40,6 +41,7 @@ class PeerConnections:
         media: LocalMedia,
         screen: ScreenShare,
         messaging: PeerMessaging,
+        height_for: Callable[[str], int],
         send: Callable[[Message], None],
         refresh: Callable[[], None],
         log: Callable[[str], None],
@@ -51,6 +53,7 @@ class PeerConnections:
             media: the local camera and microphone.
             screen: the local shared screen.
             messaging: the messages between the pages.
+            height_for: returns the height in pixels in which a user shows the local picture.
             send: sends a message to another member through the server.
             refresh: called when the state has changed.
             log: receives log lines for diagnosis.
@@ -64,6 +67,7 @@ class PeerConnections:
         self._media = media
         self._screen = screen
         self._messaging = messaging
+        self._height_for = height_for
         self._refresh = refresh
 
     @property
@@ -130,10 +134,12 @@ class PeerConnections:
         return user in self.by_user and self.by_user[user].send_text(text)
 
     def match_participants(self) -> None:
-        """Close the connections with users who left, and limit the video of the others by their number."""
+        """Close the connections with users who left, and limit the video to each of the others by what they show."""
         self.close([user for user in self.by_user if self._state.participants.find(user) is None])
-        for peer in self.by_user.values():
-            peer.senders.limit_video(*mesh.video_bounds(len(self.by_user)))
+        shown = {user: self._height_for(user) for user in self.by_user}
+        sharing = self._screen.track(VIDEO) is not None
+        for user, bounds in mesh.divide_uplink(shown, self._media.picture_height, sharing).items():
+            self.by_user[user].senders.limit_video(bounds)
 
     def close(self, users: list[str]) -> None:
         """Close the connections with these users."""

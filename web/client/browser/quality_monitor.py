@@ -98,7 +98,7 @@ class QualityMonitor:
         self._previous[user] = (peer, after)
         if member is None or sampled_peer is not peer or member.connection != "connected":
             return
-        max_bitrate = None if peer.senders.video_limits is None else peer.senders.video_limits[0]
+        max_bitrate = None if peer.senders.video_bounds is None else peer.senders.video_bounds.bitrate
         member.quality.add(webrtc_stats.compare(before, after), max_bitrate)
         self._send_report(user)
         self._show_quality()

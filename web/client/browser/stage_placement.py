@@ -24,7 +24,12 @@ TOP = 3.0
 
 
 class StagePlacement:
-    """Places the pictures anew whenever they, the stage, the status or the controls change."""
+    """Places the pictures anew whenever they, the stage, the status or the controls change.
+
+    Attributes:
+        heights: the height of each picture of others on the stage, in CSS pixels.
+
+    """
 
     def __init__(self, page: Page, state: PageState, tiles: Tiles) -> None:
         """Observe the elements that pictures must not cover, and the stage."""
@@ -35,6 +40,7 @@ class StagePlacement:
         ]
         self._root = get(window, "document", "documentElement")
         self._placed: list[tuple[Any, tuple[Any, ...]]] = []
+        self.heights: dict[str, int] = {}
         for element in (self._stage, self._controls, self._status):
             observe_size(element, self.place)
         listen(self._video, "resize", lambda event: self.place())
@@ -47,6 +53,7 @@ class StagePlacement:
 
     def place(self) -> None:
         """Set position and size of each picture's element; outside of a call, the style sheet has them."""
+        self.heights = {}
         places = self._places() if self._state.stage in (CALLING, CONNECTED) else []
         known = self._placed
         self._placed = places
@@ -67,6 +74,7 @@ class StagePlacement:
         if not others:
             return []
         found = place(others, own, self._state.pictures[1], self._room(), layout.self_view_corner, self.own_large)
+        self.heights = {name: found[name].height for name, _, _, _, _ in figures}
         elements = [(name, figure) for name, figure, _, _, _ in figures]
         elements.append((OWN, self._self))
         return [

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..model.mesh import Bounds
     from .local_media import LocalMedia
     from .screen_share import ScreenShare
 
@@ -23,8 +24,7 @@ class TrackSenders:
     Attributes:
         understands_messages: whether the other page supports messages (`peer_messaging`), and therefore distinguishes
             the camera's video from the screen's.
-        video_limits: the maximum bits per second and the divisor of the size of the local video that the browser
-            accepted last; None before.
+        video_bounds: the bounds of the local video that the browser accepted last; None before.
 
     """
 
@@ -41,7 +41,7 @@ class TrackSenders:
 
         """
         self.understands_messages = False
-        self.video_limits: tuple[int, float] | None = None
+        self.video_bounds: Bounds | None = None
         self._connection = connection
         self._media = media
         self._screen = screen
@@ -106,7 +106,7 @@ class TrackSenders:
                 options = {"direction": "sendonly", "streams": [self._screen.stream]}
                 transceiver = call(self._connection, "addTransceiver", track, options)
                 self._screen_senders[kind] = get(transceiver, "sender")
-                self.video_limits = None
+                self.video_bounds = None
 
     def enable_messages(self) -> None:
         """Send the shared screen as a second video, because the other page supports messages."""
@@ -118,25 +118,25 @@ class TrackSenders:
         """Send the current local track of this kind, or no track."""
         spawn(self._replace_track(kind))
 
-    def limit_video(self, bitrate: int, scale: float) -> None:
-        """Limit the local video to this number of bits per second, and divide its size by `scale`.
+    def limit_video(self, bounds: Bounds) -> None:
+        """Limit the local video.
 
         The caller repeats the call, since the browser accepts new parameters only while no negotiation is in progress.
         """
-        if self.video_limits != (bitrate, scale) and not self._limiting:
+        if self.video_bounds != bounds and not self._limiting:
             self._limiting = True
-            spawn(self._limit_video(bitrate, scale))
+            spawn(self._limit_video(bounds))
 
-    async def _limit_video(self, bitrate: int, scale: float) -> None:
+    async def _limit_video(self, bounds: Bounds) -> None:
         """Set the limits (WebRTC 1.0 `RTCRtpSender.setParameters`), if the browser accepts them now."""
         try:
             # The browser refuses parameters that were read before a negotiation changed them.
             if VIDEO in self._senders and get(self._connection, "signalingState") == "stable":
                 screen = self._screen_senders.get(VIDEO)
-                accepted = await _set_limits(self._senders[VIDEO], bitrate, scale)
+                accepted = await _set_limits(self._senders[VIDEO], bounds.bitrate, bounds.scale)
                 # The size of a screen is not reduced, so that its text stays readable.
-                if (screen is None or await _set_limits(screen, bitrate, 1.0)) and accepted:
-                    self.video_limits = (bitrate, scale)
+                if (screen is None or await _set_limits(screen, bounds.screen_bitrate, 1.0)) and accepted:
+                    self.video_bounds = bounds
         except BrowserError as error:
             if error.name not in self._logged_errors:
                 self._logged_errors.append(error.name)

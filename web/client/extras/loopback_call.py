@@ -15,6 +15,7 @@ from ..browser.screen_share import ScreenShare
 from ..browser.signaling_connection import SignalingConnection
 from ..model import call_urls, texts
 from ..model.device_choices import DeviceChoices
+from ..model.mesh import LEAST_HEIGHT
 from ..model.page_state import CONNECTED, GUEST, HOST, PageState
 from ..model.peer_messaging import PeerMessaging
 from ..model.remote_peer import RemotePeer
@@ -65,6 +66,7 @@ class LoopbackPeer:
             LocalMedia(self._state, DeviceChoices({}), _ignore, _ignore),
             ScreenShare(self._state, _ignore, _ignore),
             self._messaging,
+            lambda user: LEAST_HEIGHT,
             self._send,
             _ignore,
             log,

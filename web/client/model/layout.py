@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .remote_peer import RemotePeer
 
-__all__ = ["CORNERS", "GRID", "SPOTLIGHT", "arrange", "nearest_corner", "next_corner", "picture_id"]
+__all__ = ["CORNERS", "GRID", "SPOTLIGHT", "arrange", "nearest_corner", "next_corner", "picture_id", "picture_owner"]
 
 SCREEN = "/screen"
 
@@ -21,6 +21,11 @@ CORNERS = ("bottom-right", "bottom-left", "top-left", "top-right")
 def picture_id(user: str, screen: bool = False) -> str:
     """Return the id of a participant's camera picture, or of their shared screen."""
     return user + SCREEN if screen else user
+
+
+def picture_owner(name: str) -> tuple[str, bool]:
+    """Return whose picture has this id, and whether it is a shared screen."""
+    return (name[: -len(SCREEN)], True) if name.endswith(SCREEN) else (name, False)
 
 
 def arrange(members: list[RemotePeer], pinned: str, mode: str, speaker: str) -> tuple[list[str], str]:
