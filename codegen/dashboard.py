@@ -79,6 +79,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ("sum by (state) (signald_users{})", "users {{state}}"),
             ("sum(signald_members{})", "members"),
             ("sum(signald_visitors{})", "waiting to join"),
+            ("sum by (state) (signald_directory_clients{})", "PeerJS {{state}}"),
         ),
         _lines(
             "Messages",
@@ -117,6 +118,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "bytes",
             ("sum(signald_outbox_bytes{})", "not acknowledged"),
             ("sum(signald_waiting_output_bytes{})", "slow readers"),
+            ("sum(signald_directory_waiting_bytes{})", "for PeerJS clients"),
         ),
         _lines("Journal", "bytes", ("signald_journal_bytes{}", "{{instance}}")),
         _lines("Journal cannot be written", "short", ("signald_journal_degraded{}", "{{instance}}")),

@@ -27,6 +27,7 @@ from twisted.logger import Logger
 
 from signald import __version__
 from signald.auth.authorization import TokenLink, WebhookLink
+from signald.auth.directory_access import DirectoryAccess
 from signald.auth.host_secret import SECRET_BYTES, load_host_secret
 from signald.auth.passwords import PasswordLink, one_thread
 from signald.auth.tokens import TokenVerifier
@@ -36,12 +37,13 @@ from signald.config.settings import Config
 from signald.config.sources import Effective
 from signald.config.values import ConfigError
 from signald.core.budgets import ConnectionBudget
+from signald.core.directory import Directory
 from signald.core.hub import Hub
 from signald.core.ids import IdSource
 from signald.core.limits import Limits
 from signald.core.registry import MemoryRegistry
 from signald.core.rejoin_tickets import TicketSource
-from signald.dialects import DIALECTS
+from signald.dialects import DIALECTS, peerjs
 from signald.lifecycle import journal_file, process_file, state_file
 from signald.lifecycle.certificate_reports import prepare_certificate
 from signald.lifecycle.data_directory import DataDirectory, acquire, adopt
@@ -65,9 +67,13 @@ from signald.page.javascript_client import load_javascript_client
 from signald.page.schemas import load_schemas
 from signald.server.admission import Admission
 from signald.server.direct_reactor import round_caller
-from signald.server.factory import SignalingFactory
+from signald.server.directory_switchboard import DirectorySwitchboard
+from signald.server.directory_web import DirectoryPaths, PathInUseError, add_directory
+from signald.server.directory_websocket import DirectoryPort
+from signald.server.factory import DirectoryFactory, SignalingFactory
 from signald.server.fairness import FairRounds
 from signald.server.ice_configuration import IceConfiguration
+from signald.server.intake import Intake
 from signald.server.limits_reloader import LimitsReloader, within
 from signald.server.listening import BindError, open_sockets, raise_descriptor_limit
 from signald.server.machine import memory_bytes
@@ -207,6 +213,7 @@ def _make_daemon(
     sources = Sources(
         metrics,
         decisions.switchboard.hub,
+        decisions.directory.directory,
         readiness,
         [factory.signaling_port for factory in sites.signaling],
         lambda: len(sites.page.http_connections),
@@ -281,6 +288,7 @@ class _Decisions:
         tokens: verifies tokens.
         webhook: asks the operator's service.
         switchboard: connects WebSockets with users and sessions.
+        directory: connects WebSockets with clients of PeerJS.
         ice: gives each user the ICE servers.
 
     """
@@ -289,6 +297,7 @@ class _Decisions:
     tokens: TokenVerifier
     webhook: Webhook
     switchboard: Switchboard
+    directory: DirectorySwitchboard
     ice: IceConfiguration
 
 
@@ -296,12 +305,19 @@ def _make_decisions(config: Config, reactor: IReactorTime, limits: Limits) -> _D
     host_secret = _host_secret(config)
     tokens = TokenVerifier(config.tokens)
     webhook = Webhook(config.webhook, _make_post(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16))
+    directory = DirectorySwitchboard(Directory(limits), reactor, Intake())
     switchboard = _make_switchboard(
-        reactor, limits=limits, hold=config.state_seconds, host_secret=host_secret, tokens=tokens, webhook=webhook
+        reactor,
+        limits=limits,
+        hold=config.state_seconds,
+        host_secret=host_secret,
+        tokens=tokens,
+        webhook=webhook,
+        directory=directory,
     )
     ice = IceConfiguration(switchboard)
     ice.prepare(config.ice)()
-    return _Decisions(host_secret, tokens, webhook, switchboard, ice)
+    return _Decisions(host_secret, tokens, webhook, switchboard, directory, ice)
 
 
 def _make_operations_service(
@@ -340,7 +356,14 @@ def _make_post(reactor: IReactorTime) -> Callable[[str, Mapping[str, str], bytes
 
 
 def _make_switchboard(
-    reactor: IReactorTime, *, limits: Limits, hold: float, host_secret: bytes, tokens: TokenVerifier, webhook: Webhook
+    reactor: IReactorTime,
+    *,
+    limits: Limits,
+    hold: float,
+    host_secret: bytes,
+    tokens: TokenVerifier,
+    webhook: Webhook,
+    directory: DirectorySwitchboard,
 ) -> Switchboard:
     """Create the hub, the registry and the chain that authorizes operations, and the switchboard that connects them."""
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
@@ -349,7 +372,7 @@ def _make_switchboard(
     passwords = PasswordLink(registry, run, hub.guesses.passwords, reactor.seconds, next=registry)
     asking = WebhookLink(webhook, registry, hub.guesses.sessions, reactor.seconds, next=passwords)
     access = TokenLink(tokens, registry, time.time, next=asking)
-    return Switchboard(hub, registry, access, reactor)
+    return Switchboard(hub, registry, access, reactor, intake=directory.intake, directory=directory)
 
 
 def _make_journal(
@@ -370,12 +393,12 @@ class _Sites:
     """The factories of the protocols on the public ports.
 
     Attributes:
-        signaling: the factories of WebSockets, first that of the page's port, then that of the plain port.
+        signaling: the factories of WebSockets: of the page's port, of the plain port, and of PeerJS where it is on.
         page: the site of the page's port, which contains the first factory of `signaling`.
 
     """
 
-    signaling: tuple[SignalingFactory, SignalingFactory]
+    signaling: tuple[SignalingFactory, ...]
     page: SignalingSite
 
     @property
@@ -424,7 +447,45 @@ def _make_sites(
         ca_der=certificate.authority_der if isinstance(certificate, LocalCertificate) else None,
         hsts=isinstance(certificate, SuppliedCertificate),
     )
-    return _Sites((page, original), site)
+    factories: tuple[SignalingFactory, ...] = (page, original)
+    if config.peerjs.enabled:
+        factories = (*factories, _add_peerjs(config, page.signaling_port, site, decisions))
+    return _Sites(factories, site)
+
+
+def _add_peerjs(config: Config, page: SignalingPort, site: SignalingSite, decisions: _Decisions) -> DirectoryFactory:
+    """Serve clients of PeerJS on the page's port.
+
+    Raises:
+        ConfigError: a path of theirs is one of the page.
+
+    """
+    settings = config.peerjs
+    paths = DirectoryPaths(settings.path, peerjs.PATH, settings.key)
+    origins = OriginRule.of(tls=config.tls, others=config.allow_origins, every=True)
+    port = DirectoryPort(
+        switchboard=page.switchboard,
+        limits=page.limits,
+        budget=page.budget,
+        admission=page.admission,
+        clock=page.clock,
+        rounds=page.rounds,
+        metrics=page.metrics,
+        scheme=page.scheme,
+        reflector=page.reflector,
+        rule=UpgradeRule.of([peerjs.PeerJs], origins, paths.websocket),
+        directory=decisions.directory,
+        access=DirectoryAccess(settings.key, decisions.tokens, decisions.switchboard.hub.guesses.tokens, time.time),
+    )
+    factory = DirectoryFactory(port)
+    try:
+        add_directory(site, factory, paths, random_bytes=secrets.token_bytes, lists_ids=settings.list_peers)
+    except PathInUseError as error:
+        raise ConfigError(
+            f"peerjs.path and peerjs.key (--peerjs-path, --peerjs-key): expected free paths, got {error}, which is the "
+            "page's."
+        ) from None
+    return factory
 
 
 def _bind(

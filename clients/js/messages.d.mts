@@ -465,6 +465,8 @@ export type ErrorCode =
   | "secret-reused"
   | "bad-acknowledgement"
   | "hello-timeout"
+  | "id-taken"
+  | "heartbeat-timeout"
   | "token-required"
   | "token-invalid"
   | "token-expired"

@@ -14,11 +14,19 @@ from typing import Any
 from attrs import NOTHING, field, frozen
 from attrs.validators import ge, le
 
-from signald.config.values import ConfigError, read_interface, read_path, read_port, read_turn_url
+from signald.config.values import (
+    ConfigError,
+    read_application_key,
+    read_base_path,
+    read_interface,
+    read_path,
+    read_port,
+    read_turn_url,
+)
 from signald.core.ice_server import IceServer
 from signald.core.limits import Limits
 from signald.core.token_need import TokenNeed
-from signald.net.origins import Origin
+from signald.net.origins import EVERY_ORIGIN, Origin
 from signald.net.proxies import Network
 
 __all__ = [
@@ -29,6 +37,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "Operations",
+    "PeerJs",
     "TokenNeed",
     "Tokens",
     "Webhook",
@@ -183,6 +192,16 @@ class Operations:
 
 
 @frozen
+class PeerJs:
+    """The section `peerjs`: clients of PeerJS, which need no change but host, port and path."""
+
+    enabled: bool = setting("whether clients of PeerJS are served", False, option="peerjs")
+    path: str = setting("base path of PeerJS's clients, as their option `path` has it", "/", read=read_base_path)
+    key: str = setting("key of PeerJS's clients, as their option `key` has it", "peerjs", read=read_application_key)
+    list_peers: bool = setting("whether everybody may read the ids of all clients of PeerJS", False)
+
+
+@frozen
 class Log:
     """The section `log`: the format and level of log lines."""
 
@@ -213,7 +232,10 @@ class Config:
     )
     key: Path | None = setting("PEM file of its key", None)
     allow_origins: tuple[Origin, ...] = setting(
-        "another site whose pages may connect, as https://HOST:PORT", (), option="allow-origin", reload=True
+        "another site whose pages may connect, as https://HOST:PORT; * is every site, for clients of PeerJS alone",
+        (),
+        option="allow-origin",
+        reload=True,
     )
     trusted_proxies: tuple[Network, ...] = setting(
         "network whose X-Forwarded-For and PROXY headers are believed", (), option="trusted-proxy", reload=True
@@ -232,6 +254,7 @@ class Config:
     ice: Ice = field(factory=Ice)
     tokens: Tokens = field(factory=Tokens)
     webhook: Webhook = field(factory=Webhook)
+    peerjs: PeerJs = field(factory=PeerJs)
     operations: Operations = field(factory=Operations)
     log: Log = field(factory=Log)
     limits: Limits = field(factory=Limits)
@@ -242,6 +265,8 @@ class Config:
             raise ConfigError("certificate and key (--cert and --key): expected both or neither, got one of them.")
         if self.certificate is not None and not self.tls:
             raise ConfigError("tls (--no-tls): expected true with a certificate (--cert), got false.")
+        if EVERY_ORIGIN in self.allow_origins and not self.peerjs.enabled:
+            raise ConfigError("allow_origins (--allow-origin): expected * with peerjs.enabled (--peerjs) only, got *.")
         if self.proxy_protocol and not self.trusted_proxies:
             raise ConfigError(
                 "trusted_proxies (--trusted-proxy): expected at least one network with proxy_protocol, got none."

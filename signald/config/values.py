@@ -71,6 +71,31 @@ def read_origin(text: str) -> Origin:
         raise ConfigError(f"{error}.") from None
 
 
+def read_base_path(text: str) -> str:
+    """Parse the path below which something is served; a slash is added to its end.
+
+    Raises:
+        ConfigError: it is not such a path.
+
+    """
+    path = text if text.endswith("/") else f"{text}/"
+    if len(path) > _MOST_PATH or _BASE_PATH.fullmatch(path) is None or {".", ".."} & set(path.split("/")):
+        raise ConfigError(f"expected a path such as / or /calls/, of letters, digits and -._~, got {text:.40}.")
+    return path
+
+
+def read_application_key(text: str) -> str:
+    """Parse the key of an application, which stands in URLs.
+
+    Raises:
+        ConfigError: it is not such a key.
+
+    """
+    if _APPLICATION_KEY.fullmatch(text) is None:
+        raise ConfigError(f"expected a key of 1 to 64 letters, digits, - and _, got {text:.70}.")
+    return text
+
+
 def read_network(text: str) -> Network:
     """Parse a network or a single address.
 
@@ -122,6 +147,14 @@ def read_turn_url(text: str) -> str:
         f"expected a STUN or TURN server such as stun:HOST:PORT or turn:HOST?transport=udp, got {_excerpt(text)}."
     )
 
+
+_BASE_PATH = re.compile(r"/(?:[A-Za-z0-9._~-]+/)*")
+"""A path of unreserved characters (RFC 3986 §2.3), which every client and proxy sends as it is."""
+
+_MOST_PATH = 256
+"""The maximum length of a base path, in characters."""
+
+_APPLICATION_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _ICE_URL = re.compile(
     r"(?:stuns?|(?P<turn>turns?)):(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::(?P<port>[0-9]{1,5}))?"

@@ -52,6 +52,9 @@ class ErrorCode(Enum):
     )
     HELLO_TIMEOUT = ("hello-timeout", "No hello arrived in time.", None, 1008)
 
+    ID_TAKEN = ("id-taken", "Another client has this id.", None, 4002)
+    HEARTBEAT_TIMEOUT = ("heartbeat-timeout", "No heartbeat arrived in time.", None, 4003)
+
     # Permissions
     TOKEN_REQUIRED = ("token-required", "This request needs a token.", 401, None)
     TOKEN_INVALID = ("token-invalid", "The token is not valid.", 401, None)

@@ -102,6 +102,18 @@ class Limits:
         "of messages to all users that are not acknowledged; by default fewer on a machine with less than 2 GiB",
         131072,
     )
+    directory_waiting_seconds: float = _limit(
+        5.0, "seconds", "for which a message to a PeerJS client that is not connected waits", 0.1
+    )
+    directory_waiting_messages: int = _limit(64, "messages", "that wait for one PeerJS client")
+    directory_waiting_bytes: int = _limit(131072, "bytes", "of messages that wait for one PeerJS client", 4096)
+    address_directory_bytes: int = _limit(
+        1048576, "bytes", "of messages from one address that wait for PeerJS clients", 4096
+    )
+    directory_bytes: int = _limit(33554432, "bytes", "of messages that wait for PeerJS clients", 4096)
+    directory_silence_seconds: float = _limit(
+        90.0, "seconds", "without a heartbeat after which a PeerJS client is disconnected", 1.0
+    )
     ack_messages: int = _limit(16, "messages", "of one user after which the server acknowledges")
     ack_bytes: int = _limit(32768, "bytes", "of messages of one user after which the server acknowledges")
     ack_seconds: float = _limit(5.0, "seconds", "after which the server acknowledges a message", 0.1)

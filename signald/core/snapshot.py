@@ -16,6 +16,7 @@ from cattrs.strategies import configure_tagged_union
 from signald.core.actions import Action, ReportError
 from signald.core.deadlines import DeadlineKind
 from signald.core.decisions import EndIdentity
+from signald.core.directory import ClientRecord, WaitingRecord
 from signald.core.grant import Grant
 from signald.core.hub import Hub
 from signald.core.identities import Identity
@@ -111,6 +112,8 @@ class Snapshot:
         users: the users that can resume.
         gone: the identities that cannot; their memberships end with the restart.
         sessions: all sessions.
+        clients: the clients of the directory.
+        waiting: the messages that wait for clients of the directory.
 
     """
 
@@ -118,6 +121,8 @@ class Snapshot:
     users: list[UserRecord]
     gone: list[UserId]
     sessions: list[SessionRecord]
+    clients: list[ClientRecord] = field(factory=list)
+    waiting: list[WaitingRecord] = field(factory=list)
 
 
 def take_snapshot(hub: Hub, registry: MemoryRegistry, now: float, *, keep_secrets: bool = False) -> Snapshot:
@@ -169,8 +174,9 @@ def aged(snapshot: Snapshot, past: float) -> Snapshot:
 
 
 def without_users(snapshot: Snapshot) -> Snapshot:
-    """Drop all users from a snapshot: their memberships end, and sessions with a host key stay kept."""
-    return evolve(snapshot, users=[], gone=[*snapshot.gone, *(record.id for record in snapshot.users)])
+    """Drop all users and clients from a snapshot: their memberships end, and sessions with a host key stay kept."""
+    gone = [*snapshot.gone, *(record.id for record in snapshot.users)]
+    return evolve(snapshot, users=[], gone=gone, clients=[], waiting=[])
 
 
 def restore(snapshot: Snapshot, hub: Hub, registry: MemoryRegistry, now: float) -> list[Action]:
@@ -247,7 +253,8 @@ def _check(snapshot: Snapshot) -> None:
     """
     users = [record.id for record in snapshot.users] + snapshot.gone
     sessions = [record.session.id for record in snapshot.sessions]
-    if len(set(users)) != len(users) or len(set(sessions)) != len(sessions):
+    clients = [record.id for record in snapshot.clients]
+    if len(set(users)) != len(users) or len(set(clients)) != len(clients) or len(set(sessions)) != len(sessions):
         raise ValueError("The snapshot contains a user or a session twice.")
     known = set(users)
     for kept in snapshot.sessions:

@@ -5,4 +5,4 @@ from signald.dialects.native import Native
 from signald.dialects.serde import Serde
 
 DIALECTS: tuple[type[Dialect], ...] = (Native, Serde)
-"""All dialects that the server supports."""
+"""The dialects of the hub, whose clients meet in sessions."""

@@ -25,6 +25,7 @@ LIMIT_OF = {
     ErrorCode.TOO_MANY_FRAGMENTS: "fragments",
     ErrorCode.SLOW_MESSAGE: "fragments_seconds",
     ErrorCode.HELLO_TIMEOUT: "hello_seconds",
+    ErrorCode.HEARTBEAT_TIMEOUT: "directory_silence_seconds",
     ErrorCode.LOBBY_FULL: "session_knocks",
     ErrorCode.OUTBOX_FULL: "outbox_bytes",
     ErrorCode.BAD_CAPACITY: "session_members",

@@ -10,7 +10,7 @@ from ipaddress import AddressValueError, IPv6Address, ip_address
 import idna
 from attrs import frozen
 
-__all__ = ["Host", "Origin", "OriginRule", "origin_from", "read_host", "read_origin"]
+__all__ = ["EVERY_ORIGIN", "Host", "Origin", "OriginRule", "origin_from", "read_host", "read_origin"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 """The default ports of schemes (RFC 9110 §4.2.1, §4.2.2)."""
@@ -72,8 +72,14 @@ class Origin:
     port: int | None
 
     def __str__(self) -> str:
+        if self == EVERY_ORIGIN:
+            return "*"
         host = f"[{self.name}]" if ":" in self.name else self.name
         return f"{self.scheme}://{host}" + ("" if self.port is None else f":{self.port}")
+
+
+EVERY_ORIGIN = Origin("*", "", None)
+"""Stands for all origins in the configuration; no Origin header has this value."""
 
 
 def read_host(values: Sequence[str]) -> Host | None:
@@ -95,10 +101,14 @@ def read_origin(value: str) -> Origin | None:
 def origin_from(text: str) -> Origin:
     """Parse an origin in the configuration: the host may be in Unicode (RFC 5891 §5), and a final slash is ignored.
 
+    A `*` stands for all origins.
+
     Raises:
         ValueError: it is not an origin; the text says what was expected.
 
     """
+    if text == "*":
+        return EVERY_ORIGIN
     scheme, separator, rest = text.removesuffix("/").partition("://")
     host, colon, port = rest.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit():
@@ -122,6 +132,7 @@ class OriginRule:
         schemes: the allowed schemes of the page's own origin: `https` with TLS, behind a proxy also `http`.
         any_port: whether pages of the same host may have any port.
         others: further allowed origins, compared exactly.
+        every: whether `EVERY_ORIGIN` among them allows all origins; otherwise it allows none.
         missing: whether clients without an Origin header, which are not browsers, may connect.
 
     """
@@ -130,12 +141,13 @@ class OriginRule:
     any_port: bool = False
     others: frozenset[Origin] = frozenset()
     missing: bool = True
+    every: bool = False
 
     @classmethod
-    def of(cls, *, tls: bool, others: Iterable[Origin] = (), missing: bool = True) -> OriginRule:
+    def of(cls, *, tls: bool, others: Iterable[Origin] = (), missing: bool = True, every: bool = False) -> OriginRule:
         """Create the rule of the page's port; without TLS, a proxy in front of it may speak TLS."""
         schemes = frozenset({"https"} if tls else _DEFAULT_PORTS)
-        return cls(schemes=schemes, others=frozenset(others), missing=missing)
+        return cls(schemes=schemes, others=frozenset(others), missing=missing, every=every)
 
     @classmethod
     def bare(cls, *, others: Iterable[Origin] = (), missing: bool = True) -> OriginRule:
@@ -149,7 +161,7 @@ class OriginRule:
         origin = read_origin(header)
         if origin is None:
             return False
-        if origin in self.others:
+        if origin in self.others or (self.every and EVERY_ORIGIN in self.others):
             return True
         if origin.scheme not in self.schemes or origin.name != host.name:
             return False

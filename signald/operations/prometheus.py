@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from signald import __version__
+from signald.core.directory import Directory
 from signald.core.hub import Hub
 from signald.core.sessions import SessionState
 from signald.core.users import UserState
@@ -110,6 +111,15 @@ _SESSIONS = Declared("signald_sessions", Kind.GAUGE, "Sessions: open, or kept fo
 _MEMBERS = Declared("signald_members", Kind.GAUGE, "Members of all sessions.")
 _VISITORS = Declared("signald_visitors", Kind.GAUGE, "Users who wait to be members.")
 _OUTBOXES = Declared("signald_outbox_bytes", Kind.GAUGE, "Messages to users that are not acknowledged.")
+_CLIENTS = Declared(
+    "signald_directory_clients",
+    Kind.GAUGE,
+    "Clients of PeerJS: connected, or expected back after a restart.",
+    ("state",),
+)
+_WAITING_MESSAGES = Declared(
+    "signald_directory_waiting_bytes", Kind.GAUGE, "Messages that wait for clients of PeerJS that are not connected."
+)
 _DECISIONS = Declared("signald_pending_decisions", Kind.GAUGE, "Decisions under way.")
 _RECEIVED = Declared(
     "signald_received_messages", Kind.COUNTER, "Messages of clients: valid, or malformed.", ("type", "result")
@@ -158,6 +168,7 @@ class Sources:
     Attributes:
         metrics: the counters of events.
         hub: the hub with the users, the sessions and the mailboxes.
+        directory: the clients without sessions.
         readiness: whether the daemon accepts new clients.
         signaling: the ports that serve WebSockets.
         http_connections: a function that returns the number of TCP connections that have not become WebSockets.
@@ -170,6 +181,7 @@ class Sources:
 
     metrics: Metrics
     hub: Hub
+    directory: Directory
     readiness: Readiness
     signaling: Sequence[SignalingPort]
     http_connections: Callable[[], int]
@@ -232,9 +244,13 @@ class _Collector(Collector):
         yield _VISITORS.with_value(sum(len(session.visitors) for session in sessions))
         yield _OUTBOXES.with_value(hub.mailboxes.quota.used)
         yield _DECISIONS.with_value(len(hub.decisions.by_id))
+        directory = self._sources.directory
+        yield _CLIENTS.with_values({("connected",): len(directory.clients), ("reserved",): len(directory.reserved)})
+        yield _WAITING_MESSAGES.with_value(directory.waiting.size)
 
     def _messages(self) -> Iterator[Family]:
-        metrics, evictions = self._sources.metrics, self._sources.hub.evictions
+        metrics = self._sources.metrics
+        given_up = self._sources.hub.evictions | self._sources.directory.waiting.refused
         received: _Values = {(message_label(type_), "valid"): count for type_, count in metrics.received.items()}
         received |= {(message_label(type_), "malformed"): count for type_, count in metrics.malformed.items()}
         yield _RECEIVED.with_values(received)
@@ -244,7 +260,7 @@ class _Collector(Collector):
         yield _DECLINED.with_values({(message_label(type_),): count for type_, count in metrics.declined.items()})
         yield _SENT.with_values({(message_label(type_),): count for type_, count in metrics.sent.items()})
         yield _ERRORS.with_values({(code.value,): count for code, count in metrics.errors.items()})
-        yield _LIMITS.with_values({(limit,): count for limit, count in (metrics.limits | evictions).items()})
+        yield _LIMITS.with_values({(limit,): count for limit, count in (metrics.limits | given_up).items()})
         yield _FORWARD.with_histogram(metrics.forward)
 
     def _process(self) -> Iterator[Family]:

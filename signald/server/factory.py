@@ -10,13 +10,15 @@ from twisted.internet.interfaces import IAddress
 from signald.core.limits import Limits
 from signald.net.proxies import peer_host
 from signald.server.admission import AdmissionTicket
+from signald.server.admitted_websocket import AdmittedProtocol
 from signald.server.autobahn_options import ClockTimer, Silence, options
 from signald.server.compaction import with_shared_attributes
+from signald.server.directory_websocket import DirectoryPort, DirectoryProtocol
 from signald.server.port import SignalingPort
 from signald.server.problems import SERVER
 from signald.server.websocket import SignalingProtocol
 
-__all__ = ["SignalingFactory"]
+__all__ = ["DirectoryFactory", "SignalingFactory"]
 
 
 class SignalingFactory(WebSocketServerFactory):
@@ -29,10 +31,10 @@ class SignalingFactory(WebSocketServerFactory):
 
     """
 
-    protocol: type[SignalingProtocol] = SignalingProtocol
+    protocol: type[AdmittedProtocol] = SignalingProtocol
     noisy = False
     log = Silence()
-    _shared_class: type[SignalingProtocol] | None = None
+    _shared_class: type[AdmittedProtocol] | None = None
     """What is made of `protocol` for the present options, when the first connection begins."""
 
     def __init__(self, port: SignalingPort) -> None:
@@ -42,7 +44,7 @@ class SignalingFactory(WebSocketServerFactory):
         self._batched_timer = ClockTimer(port.clock)
         self.setProtocolOptions(**options(port.limits))
 
-    def buildProtocol(self, addr: IAddress | None) -> SignalingProtocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> AdmittedProtocol | None:
         """Make the protocol of a connection; None, which closes it, where the bare port does not admit it."""
         port = self.signaling_port
         ticket, now = AdmissionTicket(port.admission, port.budget), port.clock.seconds()
@@ -51,14 +53,14 @@ class SignalingFactory(WebSocketServerFactory):
             return None
         return self._make_protocol(ticket, now if self.request_began is None else self.request_began)
 
-    def make_protocol(self, request_began: float) -> SignalingProtocol:
+    def make_protocol(self, request_began: float) -> AdmittedProtocol:
         """Make the protocol of a connection of the page's port, whose request began at that time, monotonic seconds."""
         port = self.signaling_port
         protocol = self._make_protocol(AdmissionTicket(port.admission, port.budget), request_began)
         protocol.openHandshakeTimeout = 0  # the request has arrived, within the deadline of the HTTP connection
         return protocol
 
-    def _make_protocol(self, ticket: AdmissionTicket, request_began: float) -> SignalingProtocol:
+    def _make_protocol(self, ticket: AdmissionTicket, request_began: float) -> AdmittedProtocol:
         if self._shared_class is None:
             names = WebSocketServerProtocol.CONFIG_ATTRS
             self._shared_class = with_shared_attributes(self.protocol, {name: getattr(self, name) for name in names})
@@ -76,3 +78,18 @@ class SignalingFactory(WebSocketServerFactory):
         self.signaling_port.reload_limits(limits)
         self.signaling_port.rounds.reload_limits(limits)
         self.setProtocolOptions(**options(limits))
+
+
+class DirectoryFactory(SignalingFactory):
+    """Makes the protocol of each client of the directory.
+
+    Attributes:
+        signaling_port: the state that the connections share.
+
+    """
+
+    protocol = DirectoryProtocol
+    signaling_port: DirectoryPort
+
+    def __init__(self, port: DirectoryPort) -> None:
+        super().__init__(port)

@@ -15,7 +15,6 @@ from attrs import frozen
 
 from signald.net.origins import read_host, read_origin
 from signald.server.problems import SERVER
-from signald.server.upgrade_request import PATH
 
 __all__ = ["PlainUpgrade", "read_plain_upgrade", "switching_protocols"]
 
@@ -26,10 +25,11 @@ MAX_HEADERS = 64
 """Header lines of a request that is recognized, at most; browsers send about 15."""
 
 _REQUEST = re.compile(
-    rb"GET %b HTTP/1\.1\r\n((?:[!#$%%&'*+.^_`|~0-9A-Za-z-]+:[ -~]*\r\n){1,%d})\r\n" % (PATH.encode(), MAX_HEADERS)
+    rb"GET (/[!-\"$->@-~]*)(?:\?([!-\"$-~]*))? HTTP/1\.1\r\n"
+    rb"((?:[!#$%%&'*+.^_`|~0-9A-Za-z-]+:[ -~]*\r\n){1,%d})\r\n" % MAX_HEADERS
 )
 """A request line (RFC 9112 §3) and header fields (RFC 9110 §5.1, §5.5) of printable ASCII, without folded lines. A
-match ends with the headers, so a request that bytes follow is none."""
+match ends with the headers, so a request that bytes follow is none. A target has no fragment (RFC 9112 §3.2.1)."""
 
 _KEY = re.compile("[A-Za-z0-9+/]{22}==")
 """A Sec-WebSocket-Key: 16 bytes in base64 (RFC 6455 §4.1)."""
@@ -54,12 +54,16 @@ class PlainUpgrade:
     """An opening handshake whose form is valid (RFC 6455 §4.2.1); whether it is accepted is decided elsewhere.
 
     Attributes:
+        path: the path of the request as it was sent.
+        query: its query; empty where there is none.
         headers: the headers by lower-case name; each occurs once.
         subprotocols: the offered subprotocols in the client's order.
         size: the bytes of the request.
 
     """
 
+    path: str
+    query: str
     headers: dict[str, str]
     subprotocols: tuple[str, ...]
     size: int
@@ -75,7 +79,7 @@ def read_plain_upgrade(data: bytes) -> PlainUpgrade | None:
     matched = _REQUEST.fullmatch(data) if len(data) <= MAX_BYTES else None
     if matched is None:
         return None
-    lines = matched[1].decode("ascii").split("\r\n")[:-1]
+    lines = matched[3].decode("ascii").split("\r\n")[:-1]
     headers = {name.lower(): value.strip(" ") for name, _, value in (line.partition(":") for line in lines)}
     if len(headers) < len(lines) or not _UNUSUAL.isdisjoint(headers):
         return None
@@ -91,7 +95,8 @@ def read_plain_upgrade(data: bytes) -> PlainUpgrade | None:
         or not _is_plain_offer(headers.get("sec-websocket-extensions"))
     ):
         return None
-    return PlainUpgrade(headers, subprotocols, len(data))
+    query = b"" if matched[2] is None else matched[2]
+    return PlainUpgrade(matched[1].decode("ascii"), query.decode("ascii"), headers, subprotocols, len(data))
 
 
 def switching_protocols(key: str, subprotocol: str | None, headers: Mapping[str, str]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IReactorTime, ISSLTransport
@@ -50,7 +51,7 @@ class SignalingSite(Site):
         fixed_hosts: whether a request whose Host is a name that a stranger can register is refused (`Host.is_fixed`).
         http_connections: the connections that have not become WebSockets; while they are drained, each response is the
             last one of its connection.
-        websockets: makes the WebSockets that plain upgrade requests open; None where the site has no signaling socket.
+        websockets: makes the WebSockets that plain upgrade requests open, by path.
         rounds: divides each round of the reactor among addresses; None where all clients are the operator's.
 
     """
@@ -70,7 +71,7 @@ class SignalingSite(Site):
         headers: tuple[tuple[str, str], ...],
         methods: tuple[bytes, ...] = (b"GET", b"HEAD"),
         fixed_hosts: bool = False,
-        websockets: SignalingFactory | None = None,
+        websockets: Mapping[str, SignalingFactory] | None = None,
         rounds: FairRounds | None = None,
     ) -> None:
         """Make a site.
@@ -86,7 +87,7 @@ class SignalingSite(Site):
             headers: the headers of every response.
             methods: the methods that any resource supports.
             fixed_hosts: whether a request whose Host is a name that a stranger can register is refused.
-            websockets: makes the WebSockets that plain upgrade requests open; None where there is no signaling socket.
+            websockets: makes the WebSockets that plain upgrade requests open, by path; None where there are none.
             rounds: divides each round of the reactor among addresses; None where all clients are the operator's.
 
         """
@@ -98,7 +99,7 @@ class SignalingSite(Site):
         self.metrics = metrics
         self.methods = methods
         self.fixed_hosts = fixed_hosts
-        self.websockets = websockets
+        self.websockets = dict(websockets or {})
         self.rounds = rounds
         self.http_connections: ConnectionSet[SignalingChannel] = ConnectionSet(clock)
         admission.count_among_all(self.http_connections)
@@ -348,16 +349,17 @@ class SignalingChannel(RequestTurns, HTTPChannel):
         The request is parsed once so. All others, and those that arrive in pieces, are `twisted.web`'s and Autobahn's.
         """
         site = self.site
-        if site.websockets is None or site.http_connections.is_draining:
+        if not site.websockets or site.http_connections.is_draining:
             return False
         request = read_plain_upgrade(data)
-        if request is None:
+        websockets = None if request is None else site.websockets.get(request.path)
+        if request is None or websockets is None:
             return False
         self.charge_request()
         if not self._admit_request(request.headers.get("x-forwarded-for")):
             self.refuse(ErrorCode.TOO_MANY_REQUESTS)
             return True
-        protocol = site.websockets.make_protocol(self.began)
+        protocol = websockets.make_protocol(self.began)
         transport = self.transport
         self.upgraded()
         if isinstance(transport, ProtocolWrapper):

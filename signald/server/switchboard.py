@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -33,26 +32,16 @@ from signald.core.snapshot import Snapshot, restore, take_snapshot
 from signald.core.turn import Turn
 from signald.core.users import DecisionId, PeerId
 from signald.dialects.dialect import DecodeError, Dialect
+from signald.server.directory_switchboard import DirectorySwitchboard
 from signald.server.forward_batch import ForwardBatch
+from signald.server.intake import Intake, IntakeState
 
 _ENDINGS = {1000: DisconnectReason.LEFT, 1001: DisconnectReason.RELOADING}
 """The ending of a user's connection by the client's close code (RFC 6455 §7.4.1); every other code is a loss."""
 
 
-HELD_BYTES = 16 << 20
-"""Most bytes of requests that are held while another process restores the state; more abort their connection."""
-
-
 _MALFORMED_BYTES = 256
 """The size that a malformed message counts as while it is held; its content is not kept."""
-
-
-class _Intake(enum.Enum):
-    """What becomes of the facts about peers: they reach the hub, are held for later, or are ignored."""
-
-    OPEN = "open"
-    HELD = "held"
-    CLOSED = "closed"
 
 
 class Connection(Protocol):
@@ -90,6 +79,8 @@ class Switchboard:
         wall: gives seconds since 1970, in which the expiry of TURN credentials is stated.
         turn: makes those credentials; None where no TURN server is configured.
         record_changes: called after users or sessions may have changed, and before any answer that depends on it.
+        intake: holds facts back during a hand-over.
+        directory: the clients without sessions, whose state is part of every snapshot; None where there are none.
         sent: the events that were sent so far.
         decided: the decisions that were asked for so far.
 
@@ -102,6 +93,8 @@ class Switchboard:
     wall: Callable[[], float] = time.time
     turn: Turn | None = None
     record_changes: Callable[[], None] = lambda: None
+    intake: Intake = field(factory=Intake)
+    directory: DirectorySwitchboard | None = None
     sent: int = field(init=False, default=0)
     decided: int = field(init=False, default=0)
     _connections: dict[PeerId, Connection | None] = field(init=False, factory=dict)
@@ -110,11 +103,6 @@ class Switchboard:
     _peers: int = field(init=False, default=0)
     _actions: deque[Action] = field(init=False, factory=deque)
     _acting: bool = field(init=False, default=False)
-    _intake: _Intake = field(init=False, default=_Intake.OPEN)
-    _held: deque[Callable[[], None]] = field(init=False, factory=deque)
-    """The facts that were reported since `hold`, in their order."""
-
-    _held_bytes: int = field(init=False, default=0)
     left_users: list[UserId] = field(init=False, factory=list)
     """The users whose clients have ended their identity (close code 1000) during `hold`; no client says that twice.
 
@@ -136,7 +124,7 @@ class Switchboard:
     @property
     def is_suspended(self) -> bool:
         """Whether the state belongs to another process, so that requests are no longer received."""
-        return self._intake is _Intake.CLOSED
+        return self.intake.state is IntakeState.CLOSED
 
     def forward(self, peer: PeerId, message: DirectMessage, batch: ForwardBatch, now: float) -> int | None:
         """Forward a message the direct way.
@@ -152,7 +140,7 @@ class Switchboard:
             decides.
 
         """
-        if self._intake is not _Intake.OPEN or self._acting:
+        if self.intake.state is not IntakeState.OPEN or self._acting:
             return None
         forwarded = self.hub.direct.forward(peer, message, now)
         if forwarded is None:
@@ -200,7 +188,7 @@ class Switchboard:
         for request in requests:
             if self._connections.get(peer) is None:
                 return
-            if self._intake is _Intake.OPEN or self._has_room(peer, message_size(request)):
+            if self.intake.state is IntakeState.OPEN or self._has_room(peer, message_size(request)):
                 self._report(peer, self.hub.received, request)
 
     def receive_malformed(self, peer: PeerId, error: DecodeError) -> None:
@@ -222,11 +210,11 @@ class Switchboard:
         del self._connections[peer]
         lost = DisconnectReason.OFFENCE if offended else DisconnectReason.LOST
         ending = lost if code is None else _ENDINGS.get(code, lost)
-        if self._intake is _Intake.HELD and ending is DisconnectReason.LEFT and peer in self.hub.peers:
+        if self.intake.state is IntakeState.HELD and ending is DisconnectReason.LEFT and peer in self.hub.peers:
             user = self.hub.peers[peer].user
             if user is not None:
                 self.left_users.append(user)
-        self._receive_fact(lambda: self._disconnected(peer, ending))
+        self.intake.receive(lambda: self._disconnected(peer, ending))
 
     def _disconnected(self, peer: PeerId, ending: DisconnectReason) -> None:
         try:
@@ -239,17 +227,21 @@ class Switchboard:
 
     def tick(self) -> None:
         """Carry out what is due; to be called every second."""
-        if self._intake is not _Intake.OPEN:
+        if self.intake.state is not IntakeState.OPEN:
             return
         self.registry.tick(self.clock.seconds())
         self.record_changes()
         self._asked &= self.hub.decisions.by_id.keys()
         self._act(self.hub.tick(self.clock.seconds()))
+        if self.directory is not None:
+            self.directory.tick()
 
     def reload_limits(self, limits: Limits) -> None:
         """Use other limits from now on."""
         self.hub.reload_limits(limits)
         self.registry.limits = limits
+        if self.directory is not None:
+            self.directory.directory.reload_limits(limits)
 
     def reload_ice_servers(self, servers: tuple[IceServer, ...], turn: Turn | None, relay_only: bool) -> None:
         """Use other STUN and TURN servers from now on, and send them to every user."""
@@ -283,7 +275,7 @@ class Switchboard:
         members are not told that its connection ends.
         """
         self.drop_held_facts()
-        return take_snapshot(self.hub, self.registry, self.clock.seconds())
+        return self._with_directory(take_snapshot(self.hub, self.registry, self.clock.seconds()))
 
     def hold(self) -> Snapshot:
         """Hold all facts back from now on, and return the state; `release` or `drop_held_facts` ends that.
@@ -292,24 +284,17 @@ class Switchboard:
         sent meanwhile is either processed here later, or by the other process, to which the client sends it again. The
         state contains secrets, and must stay in memory.
         """
-        self._intake = _Intake.HELD
-        return take_snapshot(self.hub, self.registry, self.clock.seconds(), keep_secrets=True)
+        self.intake.hold()
+        return self._with_directory(take_snapshot(self.hub, self.registry, self.clock.seconds(), keep_secrets=True))
 
     def release(self) -> None:
         """Process the facts that were held back, in their order, and go on as before `hold`."""
-        self._intake = _Intake.OPEN
-        held, self._held, self._held_bytes = self._held, deque(), 0
         self.left_users.clear()
-        for fact in held:
-            try:
-                fact()
-            except Exception:  # noqa: BLE001 # the facts behind it must not be lost
-                self._log_failure(Failure())
+        self.intake.release()
 
     def drop_held_facts(self) -> None:
         """Ignore the facts that were held back, and all that follow: the state belongs to another process."""
-        self._intake = _Intake.CLOSED
-        self._held.clear()
+        self.intake.close()
 
     def end_users(self, ids: Iterable[UserId]) -> None:
         """End the identities of users who are away and have told the process before this one that they leave."""
@@ -317,27 +302,12 @@ class Switchboard:
 
     def _has_room(self, peer: PeerId, size: int) -> bool:
         """Whether a message may be held if it has to be; if not, its connection is aborted, and its client resumes."""
-        if self._intake is not _Intake.HELD:
+        if self.intake.reserve(size):
             return True
-        if self._held_bytes + size > HELD_BYTES:
-            connection, self._connections[peer] = self._connections[peer], None
-            if connection is not None:
-                connection.abort()
-            return False
-        self._held_bytes += size
-        return True
-
-    def _receive_fact(self, fact: Callable[[], None]) -> None:
-        """Process a fact, hold it back, or ignore it."""
-        match self._intake:
-            case _Intake.OPEN:
-                fact()
-            case _Intake.HELD:
-                self._held.append(fact)
-            case _Intake.CLOSED:
-                pass
-            case _ as never:
-                assert_never(never)
+        connection, self._connections[peer] = self._connections[peer], None
+        if connection is not None:
+            connection.abort()
+        return False
 
     def restore(self, snapshot: Snapshot) -> None:
         """Start with the state that another process left; to be called before the first connection.
@@ -349,6 +319,11 @@ class Switchboard:
         trial = Hub(self.hub.limits, self.hub.server, self.hub.tickets)
         restore(snapshot, trial, evolve(self.registry, sessions={}, users={}, kept_since={}, changes=ChangeSet()), now)
         self._act(restore(snapshot, self.hub, self.registry, now))
+        if self.directory is not None:
+            self.directory.restore(snapshot)
+
+    def _with_directory(self, snapshot: Snapshot) -> Snapshot:
+        return snapshot if self.directory is None else self.directory.add_records(snapshot)
 
     def _report(self, peer: PeerId, fact: Callable[..., list[Action]], *details: object) -> None:
         """Tell the hub a fact about a peer and carry out what follows; when the hub raises, this peer alone is closed.
@@ -359,11 +334,11 @@ class Switchboard:
             details: what the fact consists of.
 
         """
-        if self._intake is _Intake.OPEN:
+        if self.intake.state is IntakeState.OPEN:
             # This is the path of every message, which a closure would make slower.
             self._tell_hub(peer, fact, *details)
         else:
-            self._receive_fact(lambda: self._tell_hub(peer, fact, *details))
+            self.intake.receive(lambda: self._tell_hub(peer, fact, *details))
 
     def _tell_hub(self, peer: PeerId, fact: Callable[..., list[Action]], *details: object) -> None:
         try:
@@ -459,7 +434,7 @@ class Switchboard:
 
     def _decided(self, id: DecisionId, outcome: Outcome) -> None:
         # The process that goes on with the state has the request too, and asks for the decision again.
-        self._receive_fact(lambda: self._tell_outcome(id, outcome))
+        self.intake.receive(lambda: self._tell_outcome(id, outcome))
 
     def _tell_outcome(self, id: DecisionId, outcome: Outcome) -> None:
         actions = self.hub.decided(id, outcome, self.clock.seconds())
@@ -468,7 +443,7 @@ class Switchboard:
 
     def _ask_again(self) -> None:
         """Ask for the decisions whose actions were lost in an exception: they would stay pending for ever."""
-        pending = self.hub.decisions.by_id if self._intake is _Intake.OPEN else {}
+        pending = self.hub.decisions.by_id if self.intake.state is IntakeState.OPEN else {}
         self._asked &= pending.keys()
         self._actions.extend(Decide(id, pending[id].operation) for id in pending.keys() - self._asked)
 

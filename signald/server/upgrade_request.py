@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import parse_qsl
 
 from attrs import frozen
 
 from signald.core.errors import ErrorCode, SignalError
-from signald.dialects.dialect import Dialect
+from signald.dialects.dialect import WireProtocol
 from signald.net.origins import OriginRule, read_host
 
-__all__ = ["PATH", "UpgradeRule", "refusal", "refusal_headers"]
+__all__ = ["PATH", "UpgradeRule", "read_query", "refusal", "refusal_headers"]
+
+MOST_PARAMETERS = 16
+"""The maximum number of parameters of a query that is read; clients of PeerJS send four."""
 
 PATH = "/ws"
 """The path of the signaling socket on the page's port."""
@@ -42,17 +46,17 @@ class UpgradeRule:
 
     """
 
-    dialects: Mapping[str | None, type[Dialect]]
+    dialects: Mapping[str | None, type[WireProtocol]]
     origins: OriginRule
     path: str | None
 
     @classmethod
-    def of(cls, dialects: Iterable[type[Dialect]], origins: OriginRule, path: str | None) -> UpgradeRule:
+    def of(cls, dialects: Iterable[type[WireProtocol]], origins: OriginRule, path: str | None) -> UpgradeRule:
         """Make the rule for these dialects."""
         return cls({dialect.subprotocol: dialect for dialect in dialects}, origins, path)
 
     @classmethod
-    def of_port(cls, dialects: Iterable[type[Dialect]], origins: OriginRule, *, bare: bool) -> UpgradeRule:
+    def of_port(cls, dialects: Iterable[type[WireProtocol]], origins: OriginRule, *, bare: bool) -> UpgradeRule:
         """Make the rule of a port: under `/ws` of the page's port, or on any path of the bare one.
 
         The bare port speaks no subprotocol.
@@ -60,7 +64,7 @@ class UpgradeRule:
         spoken = (dialect for dialect in dialects if dialect.subprotocol is None or not bare)
         return cls.of(spoken, origins, None if bare else PATH)
 
-    def choose(self, path: str, headers: Mapping[str, str], offered: Sequence[str]) -> type[Dialect]:
+    def choose(self, path: str, headers: Mapping[str, str], offered: Sequence[str]) -> type[WireProtocol]:
         """Choose the dialect of the first offered subprotocol that is known; without an offer, the one that has none.
 
         Arguments:
@@ -83,6 +87,14 @@ class UpgradeRule:
             if subprotocol in self.dialects:
                 return self.dialects[subprotocol]
         raise SignalError(ErrorCode.UNSUPPORTED_SUBPROTOCOL)
+
+
+def read_query(query: str) -> dict[str, str]:
+    """Read the parameters of a query (WHATWG URL §5.1), the last one of each name; none where there are too many."""
+    try:
+        return dict(parse_qsl(query, max_num_fields=MOST_PARAMETERS))
+    except ValueError:
+        return {}
 
 
 def refusal(reason: str | None, status: int, origin: str) -> ErrorCode:

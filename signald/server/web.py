@@ -20,8 +20,9 @@ from signald.page.encodings import IDENTITY
 from signald.server.factory import SignalingFactory
 from signald.server.problems import CONTENT_TYPE, SERVER, problem
 from signald.server.site import SignalingChannel, SignalingSite
+from signald.server.upgrade_request import PATH
 
-__all__ = ["make_site"]
+__all__ = ["Folder", "SignalingRequest", "SignalingResource", "headers_of", "make_site"]
 
 SLICE_BYTES = 32768
 """Bytes of a body that are written to the transport at a time."""
@@ -77,15 +78,15 @@ def make_site(
         hsts: whether browsers are told to use HTTPS alone from now on.
 
     """
-    root = _Folder()
+    root = Folder()
     folders: dict[str, Resource] = {"": root}
     for path, asset in assets.items():
         folder, _, name = path.removeprefix("/").rpartition("/")
         if folder not in folders:
-            folders[folder] = _Folder()
+            folders[folder] = Folder()
             root.putChild(folder.encode(), folders[folder])
         folders[folder].putChild(name.encode(), _AssetResource(asset))
-    root.putChild(b"ws", _SignalingResource(signaling))
+    root.putChild(PATH.removeprefix("/").encode(), SignalingResource(signaling))
     if ca_der is not None:
         root.putChild(b"ca.crt", _CertificateResource(ca_der))
     headers = (*_HEADERS, _HSTS) if hsts else _HEADERS
@@ -99,7 +100,7 @@ def make_site(
         limits,
         clock,
         headers,
-        websockets=signaling,
+        websockets={PATH: signaling},
         rounds=port.rounds,
     )
 
@@ -197,12 +198,12 @@ class _Slices:
         self._paused = True
 
 
-class _Folder(Resource):
+class Folder(Resource):
     """A folder, which has children and no content; the empty name below the root is the page."""
 
     def getChild(self, path: bytes, request: Request) -> Resource:
         """Answer every name without a child as a folder without children, with 404."""
-        return _Folder()
+        return Folder()
 
     def render_GET(self, request: SignalingRequest) -> bytes | int:
         """Answer 404, since folders are not listed."""
@@ -256,7 +257,7 @@ class _CertificateResource(Resource):
         return request.send(self._der)
 
 
-class _SignalingResource(WebSocketResource):
+class SignalingResource(WebSocketResource):
     """The signaling socket, which turns a request that is no plain upgrade (`SignalingChannel`) into a WebSocket."""
 
     def __init__(self, signaling: SignalingFactory) -> None:
@@ -271,7 +272,7 @@ class _SignalingResource(WebSocketResource):
         if not upgrades or not request.requestHeaders.hasHeader(b"upgrade"):
             request.setHeader("Upgrade", "websocket")
             port = self._signaling.signaling_port
-            for name, value in port.reflection_headers(_headers(request), request.transport).items():
+            for name, value in port.reflection_headers(headers_of(request), request.transport).items():
                 request.setHeader(name, value)
             return request.send_error(ErrorCode.UPGRADE_REQUIRED)
         channel = request.channel
@@ -288,7 +289,7 @@ class _SignalingResource(WebSocketResource):
         return answer
 
 
-def _headers(request: SignalingRequest) -> dict[str, str]:
-    """A request's headers by lower-case name, joined where there are several of a name (RFC 9110 §5.3)."""
+def headers_of(request: SignalingRequest) -> dict[str, str]:
+    """Return a request's headers by lower-case name, joined where there are several of a name (RFC 9110 §5.3)."""
     found = request.requestHeaders.getAllRawHeaders()
     return {name.decode("latin-1").lower(): b", ".join(values).decode("latin-1") for name, values in found}

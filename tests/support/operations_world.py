@@ -7,6 +7,7 @@ from pathlib import Path
 from twisted.internet.task import Clock
 
 from signald.config.settings import Operations
+from signald.core.directory import Directory
 from signald.core.hub import Hub
 from signald.dialects import DIALECTS
 from signald.monitoring.metrics import Metrics
@@ -46,9 +47,11 @@ class OperationsWorld:
         self.metrics, self.readiness = Metrics(), Readiness()
         self.hub: Hub = self.world.hub
         port = make_port(self.clock, metrics=self.metrics, dialects=DIALECTS)
+        self.directory = Directory(self.hub.limits)
         self.sources = Sources(
             self.metrics,
             self.hub,
+            self.directory,
             self.readiness,
             (port,),
             lambda: 3,

@@ -57,7 +57,7 @@ class ReadTests(SynchronousTestCase):
     def test_origins(self) -> None:
         """An origin consists of scheme, host and port."""
         self.assertEqual(read_origin("https://app.example.org"), Origin("https", "app.example.org", 443))
-        self.assert_rejected(read_origin, "app.example.org", "null", "*", "https://app.example.org/path", "")
+        self.assert_rejected(read_origin, "app.example.org", "null", "**", "https://app.example.org/path", "")
 
     def test_ice_servers(self) -> None:
         """STUN servers have no credentials, TURN servers have them; the secret may contain commas."""

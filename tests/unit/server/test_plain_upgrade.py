@@ -89,15 +89,22 @@ PLAIN = [
     with_line(b"!#$%&'*+-.^_`|~: x:y"),
     with_line(b"\r\n".join([b"X-%d: y" % number for number in range(MAX_HEADERS - 5)])),
     with_line(b"X: " + b"y" * 8000),
+    *(with_first_line(b"GET %b HTTP/1.1" % target) for target in (b"/ws?a=b", b"/ws?", b"/ws?a?b")),
 ]
 """Requests that are recognized; not all of them are accepted."""
 
+OTHER_PATHS = [
+    with_first_line(b"GET %b HTTP/1.1" % target)
+    for target in (b"/", b"//ws", b"/ws/", b"/WS", b"/w%73", b"/ws/a", b"/w?s", b"/wss?a=b")
+]
+"""Requests that are recognized, for paths without a WebSocket."""
+
 UNUSUAL = [
     *(with_first_line(line) for line in (
-        b"GET /ws?a=b HTTP/1.1", b"GET /ws HTTP/1.0", b"GET /ws HTTP/2.0", b"GET /ws HTTP/1.10", b"POST /ws HTTP/1.1",
+        b"GET /ws HTTP/1.0", b"GET /ws HTTP/2.0", b"GET /ws HTTP/1.10", b"POST /ws HTTP/1.1",
         b"HEAD /ws HTTP/1.1", b"get /ws HTTP/1.1", b"GET  /ws HTTP/1.1", b"GET /ws  HTTP/1.1", b"GET /ws", b"", b"\r",
-        b" GET /ws HTTP/1.1", b"GET /w%73 HTTP/1.1", b"GET /ws/ HTTP/1.1", b"GET /ws#x HTTP/1.1", b"GET /WS HTTP/1.1",
-        b"GET http://signald.example/ws HTTP/1.1", b"GET //ws HTTP/1.1", b"GET / HTTP/1.1", b"GET * HTTP/1.1",
+        b" GET /ws HTTP/1.1", b"GET /ws#x HTTP/1.1", b"GET /ws?a#x HTTP/1.1", b"GET /ws?\xe9 HTTP/1.1",
+        b"GET http://signald.example/ws HTTP/1.1", b"GET * HTTP/1.1", b"GET ws HTTP/1.1",
         b"GET /ws HTTP/1.1 ", b"GET /ws\x00 HTTP/1.1", b"\r\nGET /ws HTTP/1.1", b"\r\n\r\nGET /ws HTTP/1.1",
     )),
     *(with_line(line) for line in (
@@ -158,9 +165,9 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual((read.key, read.size), (UPGRADE["Sec-WebSocket-Key"], len(BROWSER)))
         self.assertEqual(read.subprotocols, ("signald.1", "named.1"))
         self.assertEqual(read.headers["origin"], "http://signald.example")
-        self.assertEqual(read_plain_upgrade(upgrade_request()), PlainUpgrade(
-            {name.lower(): value for name, value in UPGRADE.items()}, (), len(upgrade_request())
-        ))  # fmt: skip
+        data = upgrade_request("/a/b?c=%20d&e")
+        headers = {name.lower(): value for name, value in UPGRADE.items()}
+        self.assertEqual(read_plain_upgrade(data), PlainUpgrade("/a/b", "c=%20d&e", headers, (), len(data)))
 
     def test_plain(self) -> None:
         """Every request of the table is recognized, and the beginning of none is."""
@@ -259,7 +266,7 @@ class DifferentialTests(SynchronousTestCase):
 
         server = MemoryServer(situation.limits, **situation.options)
         if not recognizes:
-            server.site.websockets = None
+            server.site.websockets = {}
         situation.prepare(server)
         globalLogPublisher.addObserver(observer)
         try:
@@ -315,7 +322,7 @@ class DifferentialTests(SynchronousTestCase):
 
     def test_tables(self) -> None:
         """Each request of the tables in one read is answered, counted and logged alike, with the default limits."""
-        for data in PLAIN + UNUSUAL:
+        for data in PLAIN + UNUSUAL + OTHER_PATHS:
             self.assert_same(SITUATIONS["defaults"], [data])
 
     def test_situations(self) -> None:

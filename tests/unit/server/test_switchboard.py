@@ -25,7 +25,7 @@ from signald.dialects.native import Native
 from signald.dialects.serde import Serde
 from signald.monitoring.metrics import Metrics
 from signald.server.forward_batch import ForwardBatch
-from signald.server.switchboard import HELD_BYTES
+from signald.server.intake import HELD_BYTES
 from tests.support.access import find_link
 from tests.support.connections import MemoryConnection, make_switchboard
 from tests.support.failing import FailingPart
@@ -687,13 +687,13 @@ class HoldTests(SynchronousTestCase):
         self.assertTrue(self.guest.aborted)
         self.assertFalse(self.host.aborted)
         self.guest.disconnect()
-        held = self.switchboard._held_bytes
+        held = self.switchboard.intake.held_bytes
         self.assertLessEqual(held, HELD_BYTES)
         self.talk(content)
         self.guest.receive(b"{")
-        self.assertEqual(self.switchboard._held_bytes, held)
+        self.assertEqual(self.switchboard.intake.held_bytes, held)
         self.switchboard.release()
-        self.assertEqual(self.switchboard._held_bytes, 0)
+        self.assertEqual(self.switchboard.intake.held_bytes, 0)
 
 
 class DirectTests(SynchronousTestCase):

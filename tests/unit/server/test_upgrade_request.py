@@ -5,9 +5,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode, SignalError
-from signald.dialects.dialect import Dialect
+from signald.dialects.dialect import WireProtocol
 from signald.net.origins import OriginRule
-from signald.server.upgrade_request import UpgradeRule, refusal, refusal_headers
+from signald.server.upgrade_request import MOST_PARAMETERS, UpgradeRule, read_query, refusal, refusal_headers
 from tests.support.endpoints import NamedDialect, PlainDialect
 
 HEADERS = {"host": "signald.example"}
@@ -20,7 +20,7 @@ class ChoiceTests(SynchronousTestCase):
         """Create a rule with two dialects on one path."""
         self.rule = UpgradeRule.of([PlainDialect, NamedDialect], OriginRule.of(tls=True), "/ws")
 
-    def choose(self, *offered: str, path: str = "/ws", **headers: str) -> type[Dialect]:
+    def choose(self, *offered: str, path: str = "/ws", **headers: str) -> type[WireProtocol]:
         """Check a handshake with these subprotocols and additional headers."""
         return self.rule.choose(path, {**HEADERS, **headers}, offered)
 
@@ -83,3 +83,23 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(refusal_headers(ErrorCode.UPGRADE_REQUIRED), [("Upgrade", "websocket")])
         self.assertEqual(refusal_headers(ErrorCode.METHOD_NOT_ALLOWED), [("Allow", "GET")])
         self.assertEqual(refusal_headers(ErrorCode.BAD_REQUEST), [])
+
+
+class QueryTests(SynchronousTestCase):
+    """The query of a request."""
+
+    def test_parameters(self) -> None:
+        """Parameters are percent-encoded, the last one of a name counts, and empty ones are missing."""
+        for query, expected in (
+            ("id=ann&token=t", {"id": "ann", "token": "t"}),
+            ("token=%2B+&id=a%20b&id=c", {"token": "+ ", "id": "c"}),
+            ("id=&=x&&a", {"": "x"}),
+            ("id=%ff%00", {"id": "\ufffd\0"}),
+            ("", {}),
+        ):
+            self.assertEqual(read_query(query), expected)
+
+    def test_too_many(self) -> None:
+        """A query with too many parameters has none."""
+        self.assertEqual(len(read_query("&".join(f"a{n}=b" for n in range(MOST_PARAMETERS)))), MOST_PARAMETERS)
+        self.assertEqual(read_query("&".join(f"a{n}=b" for n in range(MOST_PARAMETERS + 1))), {})

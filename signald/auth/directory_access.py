@@ -1,0 +1,68 @@
+"""Decides who may have an id in the directory: by the application's key, and by a token where tokens are needed."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from hashlib import sha256
+
+from attrs import field, frozen
+
+from signald.auth.tokens import TokenVerifier
+from signald.core.budgets import AddressBudget
+from signald.core.errors import ErrorCode, SignalError
+from signald.core.limits import AddressKey
+from signald.core.token_need import TokenNeed
+from signald.dialects.dialect import Claim
+
+__all__ = ["DirectoryAccess"]
+
+
+@frozen
+class DirectoryAccess:
+    """Checks the claims of the directory's clients.
+
+    Attributes:
+        key: the key of the application.
+        tokens: verifies tokens, and knows whether they are needed.
+        bad_tokens: the budget of each address for invalid tokens.
+        wall: returns wall time, in seconds since the epoch.
+
+    """
+
+    key: str = field(repr=False)
+    tokens: TokenVerifier
+    bad_tokens: AddressBudget
+    wall: Callable[[], float]
+
+    def holder(self, claim: Claim, address: AddressKey, now: float) -> str:
+        """Return what identifies the holder of the client's id (`Registration.holder`).
+
+        Where tokens are needed, also if only hosts need them, that is the user of the token: a client with an id can be
+        called by all others, like a host. A token for one session is refused, since the directory has no sessions.
+        Otherwise it is a digest of the client's random secret.
+
+        Arguments:
+            claim: what the client says about itself.
+            address: the address that an invalid token is charged to.
+            now: monotonic seconds.
+
+        Raises:
+            SignalError: the client cannot have an id.
+
+        """
+        if not hmac.compare_digest(claim.key.encode(), self.key.encode()):
+            raise SignalError(ErrorCode.NOT_PERMITTED)
+        if self.tokens.need is TokenNeed.NOBODY:
+            return f"token {sha256(claim.token.encode()).hexdigest()}"
+        if not self.bad_tokens.has_token(address, now):
+            raise SignalError(ErrorCode.TOO_MANY_GUESSES)
+        try:
+            grant = self.tokens.verify(claim.token, self.wall())
+        except SignalError as error:
+            if error.code is ErrorCode.TOKEN_INVALID:
+                self.bad_tokens.take_token(address, now)
+            raise
+        if grant.session is not None:
+            raise SignalError(ErrorCode.NOT_PERMITTED)
+        return f"user {grant.user}"
