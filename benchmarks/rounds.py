@@ -52,7 +52,7 @@ class Servers:
 
     def _start(self, name: str) -> Running:
         if name == "signald":
-            return Signald(self.directory, tls=self.tls)
+            return Signald(self.directory, tls=self.tls, options=("--peerjs",))
         signald = self.find("signald")
         return start_peer(name, self.directory, signald.certificate if isinstance(signald, Signald) else ())
 
@@ -153,7 +153,7 @@ def _start(work: Work, servers: Servers, name: str) -> Generator | None:
     server = servers.find(subject.server)
     if server is None:
         return None
-    wire = "native" if subject.server == "signald" else PEERS[subject.server].wire
+    wire = subject.wire or ("native" if subject.server == "signald" else PEERS[subject.server].wire)
     return Generator(
         servers.url(server), wire, work.workload, work.options, resumable=subject.resumable, batched=work.batched
     )

@@ -21,9 +21,10 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.cli.options import Options, refuse_start
-from signald.config.settings import Config, Webhook
+from signald.config.settings import Config, PeerJs, Webhook
 from signald.config.values import ConfigError
 from signald.lifecycle.service import Daemon
+from signald.net.origins import EVERY_ORIGIN
 from signald.server.proxy_protocol import ProxyProtocolFactory
 from signald.tap import hold_signals, make_daemon, makeService, stop
 from signald.tls.certificates import CertificateError, SuppliedCertificate
@@ -118,6 +119,36 @@ class WiringTests(SynchronousTestCase):
             self.addCleanup(daemon.page.socket.close)
             daemon._data_directory.release()
             self.assertEqual(isinstance(daemon.page.factory, ProxyProtocolFactory), proxy_protocol)
+
+    def make_peerjs(self, **settings: Any) -> Daemon:
+        """Create a daemon with these settings of the section `peerjs`."""
+        config = Config(
+            self.data,
+            port=0,
+            interface="127.0.0.1",
+            tls=False,
+            peerjs=PeerJs(**settings),
+            allow_origins=(EVERY_ORIGIN,) if settings.get("enabled") else (),
+        )
+        daemon = make_daemon(config, MemoryReactorClock())
+        self.addCleanup(daemon.page.socket.close)
+        daemon._data_directory.release()
+        return daemon
+
+    def test_peerjs(self) -> None:
+        """With the setting `peerjs.enabled`, clients of PeerJS get an id, from pages of every allowed origin."""
+        for settings, status in (({}, 404), ({"enabled": True}, 101), ({"enabled": True, "path": "/a/"}, 404)):
+            daemon = self.make_peerjs(**settings)
+            endpoint = Endpoint(daemon.page.factory)
+            path = "/peerjs?key=peerjs&id=ann&token=t"
+            self.assertEqual(endpoint.upgrade(path, origin="https://app.example"), status)
+            self.assertEqual(len(daemon._draining), 4 if settings else 3)
+            endpoint.disconnect()
+
+    def test_paths_of_the_page(self) -> None:
+        """A path of PeerJS's clients that is the page's is told."""
+        error = self.assertRaises(ConfigError, self.make_peerjs, enabled=True, key="ws")
+        self.assertIn("peerjs.key (--peerjs-path, --peerjs-key): expected free paths, got /ws", str(error))
 
     def test_unusable_host_secret(self) -> None:
         """A secret that can be neither read nor stored is replaced by one for this process, and a warning is logged."""

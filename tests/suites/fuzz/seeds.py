@@ -49,6 +49,17 @@ _SERDE = [
 ]
 
 
+_PEERJS = [
+    b'{"type":"HEARTBEAT"}',
+    b'{"type":"LEAVE"}',
+    *(
+        json.dumps({"type": type_, "dst": dst, "payload": {"sdp": {"type": "offer"}}}).encode()
+        for type_ in ("OFFER", "ANSWER", "CANDIDATE", "LEAVE", "EXPIRE")
+        for dst in ("ben", "cat")
+    ),
+]
+
+
 def examples() -> list[bytes]:
     """Return the messages of clients in the protocol's document."""
     text = (_ROOT / "docs/protocol.md").read_text()
@@ -105,6 +116,13 @@ def seeds(target: str) -> list[bytes]:
             asked.append(request("/", {**host, "Content-Length": "3"}, method="POST") + b"abc")
             asked.append(request("/", {**host, "Transfer-Encoding": "chunked"}, method="POST") + b"1\r\na\r\n0\r\n\r\n")
             return [bytes([piece]) + text for text in asked for piece in (0, 255)]
+        case "peerjs":
+            return [b"id=ann&token=t&key=peerjs\n" + text for text in _PEERJS]
+        case "peerjs_websocket":
+            return [
+                b"\xff" + b"".join(frame(TEXT, text) for text in _PEERJS),
+                *(b"\x00" + frame(TEXT, text) for text in _PEERJS),
+            ]
         case "websocket":
             said = [frame(TEXT, text) for text in examples()[:12]]
             said += [frame(PING, b"x"), frame(CLOSE, close_payload(1000)), frame(BINARY, b"x")]
@@ -166,6 +184,8 @@ def words(target: str) -> set[str]:
             return common | {word.decode() for word in re.findall(rb'"[a-z_-]+"', _state())}
         case "native" | "websocket":
             return common | {word.decode() for word in re.findall(rb'"[a-zA-Z-]+"', b"".join(examples()))}
+        case "peerjs" | "peerjs_websocket":
+            return common | {word.decode() for word in re.findall(rb'"[a-zA-Z]+"', b"".join(_PEERJS))}
         case "strings":
             return common | {'"candidate"', '"sdpMid"', '"sdpMLineIndex"', '"usernameFragment"'}
         case "serde":

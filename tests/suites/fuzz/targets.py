@@ -6,7 +6,7 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, get_args
@@ -19,6 +19,7 @@ from zope.interface import implementer
 from signald.config.sources import from_environment, from_file
 from signald.config.values import ConfigError
 from signald.core.budgets import ConnectionBudget
+from signald.core.directory_messages import Envelope
 from signald.core.forwarding import forwarded_event, is_readable
 from signald.core.ids import is_user_id, parse_session_id
 from signald.core.journal_records import rebuild
@@ -29,6 +30,7 @@ from signald.core.snapshot import dump, load
 from signald.dialects import DIALECTS
 from signald.dialects.dialect import DecodeError, Dialect
 from signald.dialects.native import REQUESTS, Native, decode_event
+from signald.dialects.peerjs import PeerJs
 from signald.dialects.serde import Serde
 from signald.lifecycle.handover_channel import FrameReader, HandoverError, State, decode, encode
 from signald.lifecycle.journal_lines import OtherVersionError, encode_line, read_lines
@@ -40,9 +42,10 @@ from signald.server.factory import SignalingFactory
 from signald.server.fairness import FairRounds
 from signald.server.port import SignalingPort
 from signald.server.proxy_protocol import ProxyProtocolFactory
-from signald.server.upgrade_request import UpgradeRule
+from signald.server.upgrade_request import UpgradeRule, read_query
 from signald.server.web import make_site
 from tests.support.connections import make_switchboard
+from tests.support.directory_server import DirectoryServer, PeerJsClient
 from tests.support.endpoints import CLIENT, TEXT, Endpoint, frame, upgrade_request
 
 __all__ = ["TARGETS"]
@@ -239,6 +242,51 @@ def websocket(data: bytes) -> None:
     server.deliver(line, data)
 
 
+def peerjs(data: bytes) -> None:
+    """A query and a frame of a client of PeerJS, which the first line break divides."""
+    query, _, text = data.partition(b"\n")
+    dialect = PeerJs()
+    with suppress(DecodeError):
+        dialect.read_id(dialect.read_claim(read_query(query.decode("latin-1"))).id)
+    try:
+        message = dialect.decode(text)
+    except DecodeError as error:
+        assert error.code.value, error
+        return
+    if isinstance(message, Envelope):
+        body = json.loads(message.frame)
+        assert body.keys() <= {"type", "src", "dst", "payload"}, body
+        assert (body["src"], body["dst"]) == (dialect.id, message.receiver), body
+
+
+def peerjs_websocket(data: bytes) -> None:
+    """The bytes of a client of PeerJS after its opening handshake, beside another client."""
+    server = DirectoryServer()
+    other = PeerJsClient(server, "ben")
+    line = Endpoint(server.site, clock=server.clock)
+    line.send(upgrade_request("/peerjs?key=peerjs&id=ann&token=t"))
+    line.answer()
+    size = 1 + (data[0] if data else 0) * 16
+    with _no_error_is_logged():
+        for begin in range(1, len(data), size):
+            line.send(data[begin : begin + size])
+            assert len(line.answer()) < MOST_ANSWER
+            other.take()
+        for _ in range(12):
+            server.tick(LONG / 12)
+            line.answer()
+            other.take()
+        assert line.closed, "it is kept for ever"
+        line.disconnect()
+        other.close()
+        server.clock.advance(LONG)
+        server.switchboard.tick()
+    directory = server.directory.directory
+    assert not directory.clients, "a client is left behind"
+    assert not directory.waiting.size, "a message is left behind"
+    assert server.budget.total == 0, "a connection is counted for ever"
+
+
 def proxied(data: bytes) -> None:
     """The first bytes of a trusted proxy on a port with the PROXY protocol."""
     server = _Server()
@@ -334,6 +382,8 @@ TARGETS: Mapping[str, Target] = {
         strings,
         http,
         websocket,
+        peerjs,
+        peerjs_websocket,
         proxied,
         forwarded,
         state,

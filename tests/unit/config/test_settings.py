@@ -7,9 +7,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.settings import Config, Ice, default_data_dir
+from signald.config.settings import Config, Ice, PeerJs, default_data_dir
 from signald.config.values import ConfigError
 from signald.core.messages import IceServer
+from signald.net.origins import EVERY_ORIGIN
 
 
 class ConfigTests(SynchronousTestCase):
@@ -37,6 +38,11 @@ class ConfigTests(SynchronousTestCase):
         """The PROXY protocol needs trusted proxies."""
         self.assertRaises(ConfigError, Config, Path("data"), proxy_protocol=True)
         Config(Path("data"), proxy_protocol=True, trusted_proxies=(ip_network("10.0.0.0/8"),))
+
+    def test_every_origin(self) -> None:
+        """All origins can be allowed for clients of PeerJS alone."""
+        self.assertRaises(ConfigError, Config, Path("data"), allow_origins=(EVERY_ORIGIN,))
+        Config(Path("data"), allow_origins=(EVERY_ORIGIN,), peerjs=PeerJs(enabled=True))
 
     def test_data_directory(self) -> None:
         """The data directory is systemd's state directory, else in the user's data directory."""

@@ -10,6 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.config.values import (
     ConfigError,
+    read_application_key,
+    read_base_path,
     read_ice_server,
     read_interface,
     read_network,
@@ -58,6 +60,19 @@ class ReadTests(SynchronousTestCase):
         """An origin consists of scheme, host and port."""
         self.assertEqual(read_origin("https://app.example.org"), Origin("https", "app.example.org", 443))
         self.assert_rejected(read_origin, "app.example.org", "null", "**", "https://app.example.org/path", "")
+
+    def test_base_paths(self) -> None:
+        """A base path has slashes at both ends, and nothing that clients and proxies may write in another way."""
+        for text, expected in (("/", "/"), ("/a", "/a/"), ("/a/b-1._~/", "/a/b-1._~/")):
+            self.assertEqual(read_base_path(text), expected)
+        self.assert_rejected(read_base_path, "a", "a/", "//", "/a//b", "/../", "/a/./", "/a b", "/%20", "/?", "/é")
+        self.assert_rejected(read_base_path, f"/{'a' * 256}")
+
+    def test_keys(self) -> None:
+        """The key of an application stands in URLs."""
+        for text in ("peerjs", "a-B_1", "x" * 64):
+            self.assertEqual(read_application_key(text), text)
+        self.assert_rejected(read_application_key, "", "a b", "a/b", "é", "x" * 65)
 
     def test_ice_servers(self) -> None:
         """STUN servers have no credentials, TURN servers have them; the secret may contain commas."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.net.origins import Host, Origin, OriginRule, origin_from, read_host, read_origin
+from signald.net.origins import EVERY_ORIGIN, Host, Origin, OriginRule, origin_from, read_host, read_origin
 
 HOST = Host("signald.example", 9000)
 
@@ -169,6 +169,15 @@ class RuleTests(SynchronousTestCase):
                 ["https://app.example.org", "https://APP.example.org:443", "https://signald.example:9000"],
                 ["http://app.example.org", "https://app.example.org:444", "https://x.app.example.org", "null"],
             )
+
+    def test_every_origin(self) -> None:
+        """A `*` allows all origins where the rule says that it does, and none otherwise; `null` is never allowed."""
+        every = origin_from("*")
+        self.assertEqual((every, str(every)), (EVERY_ORIGIN, "*"))
+        others = ["https://app.example.org", "http://a.example:81", "capacitor://localhost"]
+        self.check(OriginRule.of(tls=True, others=[every], every=True), others, ["null", "*", "*://"])
+        self.check(OriginRule.of(tls=True, others=[every]), ["https://signald.example:9000"], [*others, "null", "*"])
+        self.check(OriginRule.of(tls=True, every=True), ["https://signald.example:9000"], others)
 
     def test_missing(self) -> None:
         """A client without Origin, which is not a browser, may connect unless that is switched off."""
