@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice, takewhile
 
 from attrs import define, field, frozen
 
@@ -10,6 +11,9 @@ from signald.core.directory_messages import ClientId, Envelope
 from signald.core.limits import AddressKey, Limits
 
 __all__ = ["MESSAGE_BYTES", "WaitingMessage", "WaitingMessages"]
+
+EXPIRED_AT_ONCE = 512
+"""Receivers whose messages expire in one call, so that a flood of messages to nobody takes milliseconds each second."""
 
 MESSAGE_BYTES = 1024
 """Bytes that a waiting message counts in addition to its text: its objects, and those of a queue with one message."""
@@ -110,12 +114,12 @@ class WaitingMessages:
         return queue.messages
 
     def take_expired(self, now: float) -> list[WaitingMessage]:
-        """Remove the messages that have waited for too long, and return one for each pair of sender and receiver."""
-        expired: list[ClientId] = []
-        for receiver, queue in self._queues.items():
-            if queue.expires_at > now:
-                break
-            expired.append(receiver)
+        """Remove the messages that have waited for too long, and return one for each pair of sender and receiver.
+
+        Those of more than `EXPIRED_AT_ONCE` receivers are left to the next calls.
+        """
+        oldest = islice(self._queues.items(), EXPIRED_AT_ONCE)
+        expired = [receiver for receiver, _ in takewhile(lambda item: item[1].expires_at <= now, oldest)]
         first = {
             (message.envelope.receiver, message.sender): message
             for receiver in expired

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 
+import orjson
 from attrs import frozen
 from twisted.web.resource import Resource
 
@@ -143,7 +143,7 @@ class _Banner(_OpenResource):
         if not self.allow_origin(request):
             return request.send_error(ErrorCode.NOT_FOUND)
         request.setHeader("Content-Type", "application/json")
-        return request.send(json.dumps({"name": "signald", "description": "A server for clients of PeerJS."}).encode())
+        return request.send(orjson.dumps({"name": "signald", "description": "A server for clients of PeerJS."}))
 
 
 class _NewId(_OpenResource):
@@ -177,4 +177,4 @@ class _Peers(_OpenResource):
             status = HTTPStatus.UNAUTHORIZED
             return request.send_problem(status, problem_of(status, code.value, code.sentence))
         request.setHeader("Content-Type", "application/json")
-        return request.send(json.dumps(list(self._port.directory.directory.clients)).encode())
+        return request.send(orjson.dumps(list(self._port.directory.directory.clients)))

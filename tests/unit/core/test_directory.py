@@ -25,6 +25,7 @@ from signald.core.directory_messages import (
     Rejected,
     Unreachable,
 )
+from signald.core.directory_queues import EXPIRED_AT_ONCE
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits
 from signald.core.users import PeerId
@@ -190,6 +191,15 @@ class ForwardTests(DirectoryCase):
         self.forward(TWO, ClientId("eve"), now=3.0)
         self.assertEqual(self.directory.tick(6.0), [Notify(ONE, Unreachable(CAT))])
         self.assertEqual(self.directory.tick(8.0), [Notify(TWO, Unreachable(ClientId("eve")))])
+
+    def test_many_expire(self) -> None:
+        """The messages to many receivers expire in parts, the oldest first, so that none takes long."""
+        self.start(message_burst=2 * EXPIRED_AT_ONCE)
+        ids = [ClientId(f"x{number}") for number in range(EXPIRED_AT_ONCE + 1)]
+        for id in ids:
+            self.forward(ONE, id)
+        self.assertEqual(self.directory.tick(5.0), [Notify(ONE, Unreachable(id)) for id in ids[:-1]])
+        self.assertEqual(self.directory.tick(5.0), [Notify(ONE, Unreachable(ids[-1]))])
 
     def test_bounds(self) -> None:
         """A message beyond a limit is not kept: its sender is told at once that the receiver is not reached."""
