@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.lifecycle.process_file import read_process_record
 from tests.suites.e2e.browsers import browser
 from tests.suites.e2e.peerjs_page import (
     PATIENCE,
@@ -20,6 +23,7 @@ from tests.suites.e2e.peerjs_page import (
 )
 from tests.suites.e2e.program import SCRIPTS, faults
 from tests.suites.e2e.waiting import until
+from tests.support.supervisor import is_running
 
 VALUES: list[Any] = ["hello", 17, True, {"a": [1, {"b": "ü"}]}, "x" * 5000]
 
@@ -232,6 +236,7 @@ class SignaldTests(PeerJsTestCase):
         ann, ben = self.pages()
         ann.connect("ben")
         data = self.server.daemon.data
+        self.addCleanup(self.end_successor, data)
         subprocess.run([SCRIPTS / "signald", "upgrade", "--data-dir", data], check=True, timeout=PATIENCE)
         for page in (ann, ben):
             page.wait_for("disconnected")
@@ -242,6 +247,12 @@ class SignaldTests(PeerJsTestCase):
         ben.connect("ann")
         ann.wait_for("connection open", 2)
         self.assertEqual(faults(self.server.daemon.program.stderr), [])
+
+    def end_successor(self, data: Path) -> None:
+        """End the process that an upgrade has started, which is no child of the test's."""
+        process = read_process_record(data).pid
+        os.kill(process, signal.SIGTERM)
+        until(lambda: not is_running(process), PATIENCE, "the successor's end")
 
     def test_off(self) -> None:
         """A daemon without the option gives no id."""
