@@ -112,8 +112,7 @@ class DirectoryProtocol(AdmittedProtocol):
 
     def start_dialect(self) -> None:
         """Have the directory register the client, or tell it why it gets no id."""
-        port, query = self.port, self._query
-        del self._query
+        port, query, self._query = self.port, self._query, ""
         self.dialect = cast(type[DirectoryDialect], self.dialect_class)()
         peer = self._peer = port.directory.add_connection(self)
         port.metrics.received[Hello] += 1

@@ -71,6 +71,13 @@ class OpeningTests(DirectoryCase):
         self.assertEqual(self.server.directory.directory.clients, {})
         self.assertEqual(self.server.port.metrics.sent[Error], 6)
 
+    def test_no_query(self) -> None:
+        """A request without a query is answered like one that lacks parameters."""
+        for path in ("/peerjs", "/peerjs?"):
+            endpoint = Endpoint(self.server.site, CLIENT, self.clock)
+            endpoint.send(upgrade_request(path))
+            self.assertIn(b'"type":"ERROR"', endpoint.response()[2])
+
     def test_taken(self) -> None:
         """An id in use with another token is taken; that is no offence, and the client with the id is not disturbed."""
         ann = self.connect("ann", "one")
