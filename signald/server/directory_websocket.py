@@ -159,6 +159,8 @@ class DirectoryProtocol(AdmittedProtocol):
                 metrics.sent[Welcome] += 1
             case Unreachable() | IdTaken() | Rejected():
                 metrics.sent[Error] += 1
+            case _ as never:
+                assert_never(never)
 
     # Messages in
 

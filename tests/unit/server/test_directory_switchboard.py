@@ -180,6 +180,7 @@ class FailureTests(SwitchboardCase):
     def test_actions(self) -> None:
         """Each action is carried out on its own: the others of the same fact are, when one raises."""
         self.send(self.one, CAT)
+        self.send(self.one, ClientId("dan"))
         self.send(self.two, CAT)
         self.ann.fails = {"send_directory_event", "close_for_error"}
         self.clock.advance(5)
@@ -282,5 +283,9 @@ class HandOverTests(SwitchboardCase):
         self.assertFalse(self.ben.aborted)
         self.send(self.one, CAT, frame)
         self.assertLessEqual(self.switchboard.intake.held_bytes, HELD_BYTES)
+        self.switchboard.intake.held_bytes = HELD_BYTES
+        cat, peer = self.register(CAT)
+        self.directory.leave(peer)
+        self.assertTrue(cat.aborted)
         self.switchboard.release()
         self.assertEqual([*self.directory.directory.clients], [BEN])

@@ -227,6 +227,13 @@ class MessageTests(DirectoryCase):
         self.ann.endpoint.send(frame(BINARY, b"{}"))
         self.assert_closed(self.ann, ErrorCode.UNSUPPORTED_DATA)
 
+    def test_closing(self) -> None:
+        """A client whose connection closes is sent nothing more, and its sender is not disturbed."""
+        self.ben.endpoint.send(frame(BINARY, b"{}"))
+        self.ann.send("OFFER", "ben")
+        self.assert_closed(self.ben, ErrorCode.UNSUPPORTED_DATA)
+        self.assertIsNone(self.ann.closed)
+
     def test_too_many(self) -> None:
         """A client that floods is closed, whatever it sends; its address starts slowly then."""
         self.serve(Limits(message_burst=40))
