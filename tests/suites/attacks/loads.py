@@ -7,13 +7,24 @@ unless the attack is not to read. When the server ends a connection, the attacke
 from __future__ import annotations
 
 import functools
+import json
 import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 
 from tests.suites.attacks.floods import FLOODS
 from tests.suites.attacks.links import Link, Load, body, greet, session_of, upgrade, wait_for
-from tests.support.endpoints import BINARY, CONTINUATION, PING, PONG, TEXT, frame, frame_header, request
+from tests.support.endpoints import (
+    BINARY,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    frame,
+    frame_header,
+    request,
+    upgrade_request,
+)
 
 HOST = {"Host": "localhost"}
 RUBBISH = b"x" * 65536
@@ -245,6 +256,29 @@ def connections(link: Link) -> Iterator[bytes]:
     yield b"G"
 
 
+def _register(link: Link, id: str) -> Iterator[bytes]:
+    """Claim an id as a client of PeerJS."""
+    yield upgrade_request(f"/peerjs?key=peerjs&id={id}&token=token")
+    while b'"OPEN"' not in link.received:
+        yield b""
+
+
+def to_nobody(link: Link) -> Iterator[bytes]:
+    """Offers to ids that nobody has, from clients of PeerJS."""
+    yield from _register(link, os.urandom(8).hex())
+    while True:
+        offers = [{"type": "OFFER", "dst": os.urandom(8).hex(), "payload": "x" * 200} for _ in range(20)]
+        yield b"".join(frame(TEXT, json.dumps(offer).encode()) for offer in offers)
+
+
+def ghosts(link: Link) -> Iterator[bytes]:
+    """One id of PeerJS, which every connection takes over from the one before."""
+    yield from _register(link, "ghost")
+    while True:
+        yield frame(TEXT, b'{"type":"OFFER","dst":"ghost"}')
+        yield b""
+
+
 LOADS: Mapping[str, Load] = {
     "endless-frame": Load("frame without limit", "a frame of 1 TiB", ("1009 message-too-large",), endless_frame),
     "endless-message": Load(
@@ -274,6 +308,10 @@ LOADS: Mapping[str, Load] = {
     "sessions": Load("identities and sessions left behind", "30 sessions each, then away", (), sessions),
     "passwords": Load("passwords to hash", "sessions with passwords", ("1008 too-many-messages",), passwords, True),
     "guesses": Load("guessing session ids", "random ids", (), guesses),
+    "to-nobody": Load(
+        "messages to PeerJS ids that nobody has", "offers to random ids", ("1008 too-many-messages",), to_nobody, True
+    ),
+    "ghosts": Load("one PeerJS id for many connections", "the same id and token", ("4001 replaced",), ghosts),
     "connections": Load("connection flood", "connections as fast as they go", (), connections),
     **FLOODS,
 }
