@@ -93,7 +93,8 @@ async function load(attempt) {
 }
 
 try {
-  const loaded = await loadPatiently(load, page.log);
+  // Otherwise `features.js` has told the person what is missing.
+  const loaded = document.getElementById("unsupported").hidden && (await loadPatiently(load, page.log));
   if (loaded) {
     const bundle = loaded[0];
     python = loaded[1];

@@ -16,17 +16,9 @@ export async function fetchBytes(url) {
   return new Uint8Array(await reply.arrayBuffer());
 }
 
-/** Say that the page's files did not arrive, in the person's language, and offer another attempt. */
+/** Say that the page's files did not arrive, and offer another attempt; `features.js` has chosen the language. */
 function offerRetry() {
-  let chosen;
-  try {
-    chosen = localStorage["signald.language"];
-  } catch {} // Browsers can forbid storage.
   const offer = document.getElementById("unloaded");
-  const parts = [...offer.children];
-  const find = (language) => parts.find(({ lang }) => lang === language?.split("-")[0]);
-  const part = [chosen, ...navigator.languages].map(find).find(Boolean) ?? parts[0];
-  for (const other of parts) other.hidden = other !== part;
   hideScreen();
   offer.hidden = false;
   const retry = async () => {
@@ -41,7 +33,7 @@ function offerRetry() {
     }
   };
   addEventListener("online", retry);
-  part.querySelector("button").onclick = retry;
+  for (const button of offer.querySelectorAll("button")) button.onclick = retry;
 }
 
 /** Wait, but no longer than until the browser has a network again. */
@@ -60,7 +52,6 @@ export async function loadPatiently(load, log) {
       return await load(attempt);
     } catch (error) {
       log.push(String(error));
-      if (!globalThis.WebAssembly) throw error;
       if (attempt === RETRY_AFTER.length) break;
       await pause(RETRY_AFTER[attempt]);
     }

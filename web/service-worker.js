@@ -4,6 +4,7 @@ const SHELL = [
   "/",
   "{{style.css}}",
   "{{icon.svg}}",
+  "{{features.js}}",
   "{{boot.mjs}}",
   "{{loading.mjs}}",
   "{{vendor/micropython.mjs}}",

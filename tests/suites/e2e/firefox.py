@@ -171,11 +171,17 @@ class Firefox:
 
     name = "Firefox"
 
-    def __init__(self) -> None:
-        """Start Firefox with a new profile, and open a BiDi session."""
+    def __init__(self, **preferences: bool) -> None:
+        """Start Firefox with a new profile, and open a BiDi session.
+
+        Arguments:
+            preferences: further preferences, with `_` in place of each period.
+
+        """
         self._profile = tempfile.TemporaryDirectory(prefix="signald-firefox-", ignore_cleanup_errors=True)
         profile = Path(self._profile.name)
-        lines = (f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items())
+        wanted = {**PREFERENCES, **{name.replace("_", "."): value for name, value in preferences.items()}}
+        lines = (f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in wanted.items())
         (profile / "user.js").write_text("".join(lines))
         command = [executable() or "firefox-esr", "--headless", "--no-remote", "--profile", str(profile)]
         command += ["--remote-debugging-port", "0", "about:blank"]

@@ -128,12 +128,16 @@ class LanguageTests(SynchronousTestCase):
             self.assertIn(f'data-file="{{{{languages/{code}.json}}}}"', source)
 
     def test_before_python(self) -> None:
-        """The offer to load the page again, which is shown without Python, is in each language."""
+        """What is shown without Python is in each language: the offer to load again, and what a browser lacks."""
         source = PAGE.joinpath("index.html").read_text()
         offer = source[source.index('<div id="unloaded"') : source.index('<p id="slow"')]
         parts = re.findall(
-            r'<div lang="(\w+)"(?: dir="(\w+)")? hidden><p>[^<]+</p><button type="button">[^<]+</b', offer
+            r'<div lang="(\w+)"(?: dir="(\w+)" hidden)?><p>[^<]+</p><button type="button">[^<]+</b', offer
         )
+        lacking = offer[offer.index('<div id="unsupported"') :]
+        begins = r'<div lang="(\w+)"(?: dir="(\w+)" hidden)?>\s*<h1>[^<]+</h1>'
+        shown = begins + r'.*?<ul data-reason="off">.*?<p data-reason="age">'
+        self.assertEqual(re.findall(shown, lacking, re.DOTALL), parts)
         directions = {code: sections["dir"] for code, sections in self.languages.items()}
         self.assertEqual({code: direction or "ltr" for code, direction in parts}, {ENGLISH: "ltr", **directions})
 

@@ -39,7 +39,6 @@ __all__ = [
     "put",
     "random_float",
     "random_hex",
-    "random_text",
     "report_entries",
     "short_text",
     "spawn",
@@ -206,12 +205,6 @@ def random_hex(count: int) -> str:
     numbers = call(get(window, "crypto"), "getRandomValues", construct("Uint8Array", count))
     # The bridge does not pass bytes, so they are joined to a text.
     return bytes([int(number) for number in call(numbers, "join", " ").split()]).hex()
-
-
-def random_text() -> str:
-    """Return a unique random text; in an insecure context it can be guessed."""
-    text: str = call(get(window, "crypto"), "randomUUID") if get(window, "isSecureContext") else str(random_float())
-    return text
 
 
 def mark(name: str) -> None:

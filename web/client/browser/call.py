@@ -198,6 +198,7 @@ class Call:
             messages.MemberAway: lambda event: state.participants.set_away(event.user, True),
             messages.MemberBack: lambda event: state.participants.set_away(event.user, False),
             messages.MemberRenewed: self._member_renewed,
+            messages.ForwardedIceError: lambda event: state.failure_reported(event.sender),
             events.Interrupted: self._interrupted,
             events.Resumed: self._resumed,
             events.Disconnected: self._disconnected,

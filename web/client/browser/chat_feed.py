@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..model.chat_log import ChatLog
 from ..model.page_state import ENDED, START
-from .bridge import call, construct, get, listen, now, random_text, spawn, window
+from .bridge import call, construct, get, listen, now, random_hex, spawn, window
 from .page import PagePart
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .page import Page
 
 __all__ = ["ChatFeed"]
+
+ID_BYTES = 16
+"""The length of the random id of a message."""
 
 BATCH_SECONDS = 0.05
 """Seconds in which received messages are collected before one update of the page shows them all."""
@@ -35,7 +38,7 @@ class ChatFeed:
 
     def __init__(self, page: Page, state: PageState, messaging: PeerMessaging, refresh: Callable[[], None]) -> None:
         """Start with an empty log; `refresh` is called when the page should call `update`."""
-        self.chat = ChatLog(state, messaging, now, _time_of_day, random_text, self.schedule_update)
+        self.chat = ChatLog(state, messaging, now, _time_of_day, lambda: random_hex(ID_BYTES), self.schedule_update)
         self.opened = False
         self.calls = 0
         self._part = PagePart(page)

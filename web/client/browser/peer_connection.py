@@ -11,6 +11,7 @@ from ..model import webrtc_stats
 from ..model.devices import AUDIO
 from .bridge import BrowserError, BrowserJson, Listeners, call, construct, get, report_entries, spawn, wait, window
 from .data_channel import DataChannel, proposed
+from .ice_servers import create_connection, usable_servers
 from .track_senders import TrackSenders
 
 if TYPE_CHECKING:
@@ -90,6 +91,9 @@ class PeerConnection:
             offers_first: whether this side sends the first offer.
             observer: sends the connection's messages, and is called on its changes.
 
+        Raises:
+            BrowserError: the browser refuses the connection or its data channel.
+
         """
         self.user = negotiator.known_as
         self.negotiator = negotiator
@@ -105,13 +109,17 @@ class PeerConnection:
         self._running = False
         self._closed = False
         self._configuration = configuration
-        self._connection = construct("RTCPeerConnection", configuration)
+        self._connection = create_connection(configuration, observer.log)
         self.senders = TrackSenders(self._connection, media, screen, self._log)
         self._listeners = Listeners()
         self._listen()
         if offers_first:
-            self._open_channel()
-            self.senders.add_transceivers()
+            try:
+                self._open_channel()
+                self.senders.add_transceivers()
+            except BrowserError:
+                self.close()
+                raise
 
     def _listen(self) -> None:
         for event, handler in (
@@ -129,8 +137,8 @@ class PeerConnection:
 
     def set_ice_servers(self, ice_servers: list[dict[str, Any]]) -> None:
         """Use these STUN and TURN servers for the next ICE restart."""
-        self._configuration["iceServers"] = ice_servers
         try:
+            self._configuration["iceServers"] = usable_servers(ice_servers, self._observer.log)
             call(self._connection, "setConfiguration", self._configuration)
         except BrowserError as error:
             self._log("setConfiguration", error)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from signald_client.signaling.messages import IceError
+
 from ..model import mesh
 from ..model.devices import VIDEO
-from .bridge import now
+from .bridge import BrowserError, now
 from .peer_connection import PeerConnection
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from .screen_share import ScreenShare
 
 __all__ = ["PeerConnections"]
+
+FAILURE = "no-connection"
+"""The text of the `ice-error` for a member to whom this browser opens no connection."""
 
 
 class PeerConnections:
@@ -89,18 +94,23 @@ class PeerConnections:
             self.by_user[user].attach(negotiator)
             return
         self.close([user])
-        self.by_user[user] = PeerConnection(
-            negotiator=negotiator,
-            configuration={
-                "iceServers": self.ice_servers,
-                "iceTransportPolicy": "relay" if self._state.relay_only else "all",
-            },
-            media=self._media,
-            screen=self._screen,
-            # The other side keeps a connection that this side gave up: it cannot make the first offer.
-            offers_first=offers_first or connected,
-            observer=self,
-        )
+        try:
+            self.by_user[user] = PeerConnection(
+                negotiator=negotiator,
+                configuration={
+                    "iceServers": self.ice_servers,
+                    "iceTransportPolicy": "relay" if self._state.relay_only else "all",
+                },
+                media=self._media,
+                screen=self._screen,
+                # The other side keeps a connection that this side gave up: it cannot make the first offer.
+                offers_first=offers_first or connected,
+                observer=self,
+            )
+        except BrowserError as error:
+            self.log(f"create: {error.name}: {error.message}")
+            self._report_failure(user)
+            self._state.connection_refused(user)
 
     def set_ice_servers(self, ice_servers: list[dict[str, Any]]) -> None:
         """Use these servers for new connections, and for the next ICE restart of the existing connections."""
@@ -153,6 +163,10 @@ class PeerConnections:
         """Close every connection."""
         self.close(list(self.by_user))
 
+    def _report_failure(self, user: str) -> None:
+        """Tell a member that this side has no connection to them, so that they need not wait for one."""
+        self.send(IceError(self._state.session.id, user, FAILURE))
+
     # Methods of `ConnectionObserver`
 
     def connection_changed(self, peer: PeerConnection, connection: str) -> None:
@@ -163,6 +177,9 @@ class PeerConnections:
 
     def negotiation_failed(self, user: str) -> None:
         """Pass a failed negotiation to the page's state."""
+        member = self._state.participants.find(user)
+        if member is not None and not member.was_connected:
+            self._report_failure(user)
         self._state.negotiation_failed(user)
         self._refresh()
 

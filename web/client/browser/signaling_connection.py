@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from signald_client.signaling import client, events
 
-from .bridge import BrowserJson, now, random_float, random_text, spawn
+from .bridge import BrowserJson, now, random_float, random_hex, spawn
 from .websocket import BrowserWebSocket
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from signald_client.signaling.wire import Value
 
 __all__ = ["SignalingConnection"]
+
+INSTANCE_BYTES = 16
+"""The length of the random id of this client."""
 
 
 class SignalingConnection:
@@ -50,7 +53,7 @@ class SignalingConnection:
         self.client = client.SignalingClient(
             BrowserJson(),
             random_float,
-            random_text(),
+            random_hex(INSTANCE_BYTES),
             "signald-page",
             [client.RELAY_ONLY],
             identity or None,

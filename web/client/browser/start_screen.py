@@ -43,7 +43,7 @@ class StartScreen:
         self._page.on_click("test-back", lambda: put(get(window, "location"), "hash", self._fragment_before_test))
         put(self._page.element("name"), "value", storage.name())
         listen(window, "hashchange", lambda event: self._read_address())
-        self._check_browser()
+        self._read_address()
 
     async def load_language(self) -> None:
         """Switch to the person's language, if its file can be loaded; the page starts in English."""
@@ -127,7 +127,7 @@ class StartScreen:
                 if self._state.phase in (LOADING, START):
                     # A shown problem is a sentence in the earlier language.
                     self._state.dismiss()
-                self._check_browser()
+                self._read_address()
                 if self._call_page is not None:
                     self._call_page.refresh()
         return sections is not None
@@ -146,12 +146,6 @@ class StartScreen:
 
     def _show(self) -> None:
         self._page.show(view(self._state))
-
-    def _check_browser(self) -> None:
-        """Check whether this browser can make calls, and read the page's URL."""
-        if get(window, "RTCPeerConnection") is None or get(window, "WebSocket") is None:
-            self._state.browser_unsupported(texts.NO_WEBRTC)
-        self._read_address()
 
     def _read_address(self) -> None:
         """Show the start screen for the session that the page's URL names, or the connectivity test."""

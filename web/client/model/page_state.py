@@ -7,7 +7,7 @@ from .local_devices import LocalDevices
 from .network_state import NetworkState
 from .notices import Notices
 from .participants import Participants
-from .remote_peer import GIVE_UP_AFTER, RemotePeer
+from .remote_peer import RemotePeer
 from .session_details import SessionDetails
 from .stage_layout import StageLayout
 
@@ -23,7 +23,7 @@ FAILED = "failed"
 TEST = "test"
 
 NEXT = {
-    LOADING: (START, FAILED, TEST),
+    LOADING: (START, TEST),
     START: (CONNECTING, TEST),
     CONNECTING: (SESSION, START, FAILED),
     SESSION: (ENDED, FAILED, CONNECTING),
@@ -154,11 +154,6 @@ class PageState:
         if self._enter(START):
             self.dismiss()
             self.devices.previewing = False
-
-    def browser_unsupported(self, problem: str) -> None:
-        """Fail, because this browser cannot make calls; on another screen than the first, only say so."""
-        self._enter(FAILED)
-        self.notices.problem = problem
 
     # Events from the server
 
@@ -335,6 +330,18 @@ class PageState:
         if member is not None and not member.was_connected:
             self._remove_unreachable(member, texts.NEGOTIATION_FAILED)
 
+    def connection_refused(self, user: str) -> None:
+        """Remove somebody to whom this browser refuses to open a connection."""
+        member = self.participants.find(user)
+        if member is not None:
+            self._remove_unreachable(member, texts.CONNECTION_REFUSED)
+
+    def failure_reported(self, user: str) -> None:
+        """Note that somebody's program reported an ICE failure."""
+        member = self.participants.find(user)
+        if member is not None and not member.was_connected:
+            member.reported_failure = True
+
     def media_status_received(self, user: str, microphone: bool | None, camera: bool | None, screen: bool) -> None:
         """Store which of their devices somebody sends."""
         member = self.participants.find(user)
@@ -363,7 +370,7 @@ class PageState:
                 wanted.append(member.user)
             # With relaying required and no TURN server there is no candidate to offer.
             hopeless = self.relay_only and not network.turn_available and not member.was_connected
-            if member.waited >= GIVE_UP_AFTER or hopeless:
+            if member.unreachable or hopeless:
                 self._give_up(member)
             elif not member.was_connected and member.waited >= CALLING_LONG_AFTER and self.stage == CALLING:
                 self.notices.notice = texts.CALLING_LONG
@@ -419,6 +426,8 @@ class PageState:
         """Stop the search for a path to somebody, and say why there is none."""
         if member.was_connected:
             self._remove_unreachable(member, texts.OTHER_LOST)
+        elif member.reported_failure:
+            self._remove_unreachable(member, texts.OTHER_REFUSED)
         else:
             own_choice = self.network.relay_only and not self.session.relay_only
             no_turn = texts.NO_PATH_RELAY_ONLY if own_choice else texts.NO_PATH

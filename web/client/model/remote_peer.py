@@ -17,6 +17,11 @@ GIVE_UP_AFTER = 30.0
 
 A browser that has no candidates at all never reports a failure."""
 
+GIVE_UP_REPORTED_AFTER = 5.0
+"""Seconds without a first connection after which a participant who reported an ICE failure counts as unreachable.
+
+Some programs report a failure of one server, after which a connection may still come about."""
+
 
 class RemotePeer:
     """A remote participant of the call.
@@ -34,6 +39,7 @@ class RemotePeer:
         away: whether their connection to the server is lost, so that no negotiation is possible.
         gone: whether the server has removed them, while the peer connection goes on.
         expected: whether they are expected to come back to a server that was restarted and forgot them.
+        reported_failure: whether their program reported an ICE failure before there was a connection.
         unconnected_for: seconds without a connection in which negotiation was possible.
         restarts: how often ICE was restarted.
         interrupted_for: seconds since the connection was lost, whether or not negotiation was possible; 0.0 while
@@ -60,6 +66,7 @@ class RemotePeer:
         self.connection = "new"
         self.was_connected = False
         self.gone = self.expected = False
+        self.reported_failure = False
         self.waited = 0.0
         self.interrupted_for = 0.0
         self.quality.reset()
@@ -71,6 +78,12 @@ class RemotePeer:
     def is_established(self) -> bool:
         """Whether the connection was established, and the browser has not given it up."""
         return self.was_connected and self.connection in ("connected", "disconnected")
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether the search for a path has taken too long."""
+        reported = self.reported_failure and not self.was_connected
+        return self.waited >= (GIVE_UP_REPORTED_AFTER if reported else GIVE_UP_AFTER)
 
     @property
     def interrupted(self) -> bool:

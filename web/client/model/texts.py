@@ -195,9 +195,11 @@ NO_PATH_WITH_TURN = (
     "be in the way, or the TURN server is out of order."
 )
 NEGOTIATION_FAILED = "The two browsers could not agree on how to talk to each other."
-NO_WEBRTC = (
-    "This browser cannot make calls: WebRTC is missing or switched off. Try a current Chrome, Firefox, Edge or Safari."
+CONNECTION_REFUSED = (
+    "This browser opens no connection to other people. Too many may be open in other tabs, or an extension or a "
+    "setting forbids it."
 )
+OTHER_REFUSED = "The other person's program could not open a connection. They may try again, or use another browser."
 NO_EXTRAS = "This part of the page could not be fetched. Check your connection to the network, and try again."
 NO_ID = "Type or paste the call's ID, or its link."
 BAD_ID = "An ID has ten letters and digits, like ABC-DEFG-HJK. In a link it stands behind the sign #."

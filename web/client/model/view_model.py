@@ -55,7 +55,7 @@ def view(now: PageState) -> View:
         ("connecting-screen", "hidden"): stage != page_state.CONNECTING,
         ("waiting-screen", "hidden"): stage != page_state.WAITING,
         ("test-screen", "hidden"): stage != page_state.TEST,
-        ("end-screen", "hidden"): stage not in OVER or (stage == page_state.FAILED and not now.role),
+        ("end-screen", "hidden"): stage not in OVER,
     }
     _messages(now, stage, values)
     _start_screen(now, stage, values)

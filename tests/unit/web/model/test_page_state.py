@@ -101,7 +101,6 @@ class PhaseTests(SynchronousTestCase):
             lambda page: page.show_test(),
             lambda page: page.start_call(GUEST, ID),
             lambda page: page.return_to_start(),
-            lambda page: page.browser_unsupported("no"),
             lambda page: page.session_joined(ID, GUEST, [RemotePeer("bob")]),
             lambda page: page.admission_pending("host"),
             lambda page: page.admission_refused("full"),
@@ -113,6 +112,7 @@ class PhaseTests(SynchronousTestCase):
             lambda page: page.replaced_elsewhere(),
             lambda page: page.connection_changed("bob", "failed"),
             lambda page: page.negotiation_failed("bob"),
+            lambda page: page.connection_refused("bob"),
             lambda page: page.tick(1000.0),
             lambda page: page.hung_up(),
         ]
@@ -157,13 +157,6 @@ class StartScreenTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.problem), ("start", "No such form."))
         page.show_start(ID)
         self.assertEqual((page.stage, page.session.invited_id, page.notices.problem), ("start", ID, ""))
-
-    def test_unsupported_browser(self) -> None:
-        """An unsupported browser fails with the reason, whatever the URL says."""
-        page = PageState()
-        page.browser_unsupported(texts.NO_WEBRTC)
-        page.show_start(ID)
-        self.assertEqual((page.stage, page.notices.problem, page.session.invited_id), ("failed", texts.NO_WEBRTC, ""))
 
     def test_one_call_at_a_time(self) -> None:
         """Starting a second call while the first one connects does nothing."""
@@ -430,6 +423,36 @@ class PeerConnectionTests(SynchronousTestCase):
         page = guest_page("ann")
         page.negotiation_failed("ann")
         self.assertEqual((page.stage, page.notices.problem), ("connected", ""))
+
+    def test_a_browser_without_connections(self) -> None:
+        """A browser that opens no connection fails a guest, with the reason; a host's session stays open."""
+        page = guest_page("ann", connected=False)
+        page.connection_refused("bob")
+        self.assertEqual(page.stage, "calling")
+        page.connection_refused("ann")
+        self.assertEqual((page.stage, page.notices.problem), ("failed", texts.CONNECTION_REFUSED))
+        page = host_page()
+        page.member_joined(RemotePeer("bob"))
+        page.connection_refused("bob")
+        self.assertEqual((page.stage, page.notices.problem), ("waiting", texts.CONNECTION_REFUSED))
+
+    def test_a_reported_failure(self) -> None:
+        """After the report of an ICE failure the page waits some seconds for a path, and then says whose failure."""
+        page = guest_page("ann", connected=False)
+        page.failure_reported("bob")
+        page.failure_reported("ann")
+        page.tick(remote_peer.GIVE_UP_REPORTED_AFTER - 1)
+        self.assertEqual(page.stage, "calling")
+        page.tick(remote_peer.GIVE_UP_REPORTED_AFTER)
+        self.assertEqual((page.stage, page.notices.problem), ("failed", texts.OTHER_REFUSED))
+
+    def test_a_reported_failure_beside_a_connection(self) -> None:
+        """A report of an ICE failure does not shorten the repair of a connection."""
+        page = guest_page("ann")
+        page.failure_reported("ann")
+        page.connection_changed("ann", "disconnected")
+        page.tick(remote_peer.GIVE_UP_REPORTED_AFTER)
+        self.assertEqual(page.stage, "connected")
 
     def test_a_long_search(self) -> None:
         """After some seconds the page shows that the search for a path continues, and in the end that it failed."""

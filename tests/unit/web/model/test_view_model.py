@@ -66,13 +66,6 @@ class ScreenTests(SynchronousTestCase):
         ):
             self.assertEqual((view(page)[PAGE, "state"], visible(page)), (stage, screens))
 
-    def test_unsupported_browser(self) -> None:
-        """An unsupported browser shows no button to try again."""
-        page = PageState()
-        page.browser_unsupported(texts.NO_WEBRTC)
-        self.assertEqual(visible(page), [])
-        self.assertEqual(view(page)["error", "text"], texts.NO_WEBRTC)
-
     def test_unread_messages(self) -> None:
         """The title counts the unread messages."""
         page = guest_page("ann")
