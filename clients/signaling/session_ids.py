@@ -45,7 +45,7 @@ def group_session_id(session: str) -> str:
 
 
 def find_session_id(text: str) -> str:
-    """Return the canonical session id in a pasted text: an id, or a link with the id after `#`.
+    """Return the canonical session id in a pasted text: an id, or a link with the id after `#` and before any `&`.
 
     Raises:
         ValueError: the text holds no session id; the argument is a sentence for people.
@@ -56,7 +56,7 @@ def find_session_id(text: str) -> str:
         text = text[text.rfind("#") + 1 :]
     elif "://" in text:
         raise ValueError("This link names no session: the session ID stands after a # sign.")
-    return normalise_session_id(text.split(TOKEN_SEPARATOR)[0])
+    return normalise_session_id(text.split("&")[0])
 
 
 def find_token(text: str) -> str:

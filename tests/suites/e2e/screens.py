@@ -114,7 +114,7 @@ def invited(case: ScreenTestCase) -> Screens:
     host = case.caller()
     host.send("open", password="open sesame", lobby=True, capacity=3)
     session = host.receive("opened")["session"]
-    page = case.chromium_page(fragment=session)
+    page = case.chromium_page(fragment=f"{session}&from=Ann")
     yield "invited", page
     page.join()
     page.wait_for_text("error", "has a password")
@@ -147,8 +147,11 @@ def host_of_a_call(case: ScreenTestCase) -> Screens:
     """Visit a host who waits, has one guest, then five, loses the signaling connection, and ends the call."""
     daemon = case.start_daemon()
     page = case.chromium_page()
+    page.tab.type("#name", "Ann")
     session = page.host()
     yield "waiting", page
+    yield "calendar", opened(page, "open-calendar", "calendar")
+    closed(page, "calendar")
     guest = case.chromium_page(fragment=session)
     guest.tab.type("#name", "Bob")
     guest.join()

@@ -89,6 +89,7 @@ class LoadingTests(CallTestCase):
         """The start screen does without the modules of calls; the page says if they cannot be fetched, and goes on."""
         page, session = self.opened("*/assets/call.*")
         page.wait_for("start")
+        page.tab.click("header a")
         page.tab.click("#start")
         page.wait_for_text("error", "could not be fetched")
         page.wait_for("start")
@@ -99,6 +100,7 @@ class LoadingTests(CallTestCase):
         """The page fetches the modules of calls by itself, so that a call can start when the server has other files."""
         page, session = self.opened()
         page.wait_for_calls()
+        page.tab.click("header a")
         session.send("Network.setBlockedURLs", {"urls": ["*/assets/call.*"]})
         page.host()
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from twisted.trial.unittest import SynchronousTestCase
 
 import signald_page.client
+from signald_page.client.model.mesh import CAPACITY
 
 PAGE = files("signald_page")
 CLIENT = Path(signald_page.client.__file__).parent
@@ -30,7 +31,8 @@ WITHOUT_BROWSER = {
     "model.active_speaker": set[str](),
     "model.avatars": set[str](),
     "model.call_clock": set[str](),
-    "model.call_urls": set[str](),
+    "model.call_news": {"model.texts"},
+    "model.call_urls": {"model.names"},
     "model.chat_log": {"model.texts"},
     "model.controls_timer": set[str](),
     "model.device_choices": {"model.devices", "model.texts"},
@@ -41,6 +43,7 @@ WITHOUT_BROWSER = {
     "model.media_status": {"model.devices"},
     "model.mesh": set[str](),
     "model.local_devices": {"model.devices", "model.texts"},
+    "model.names": set[str](),
     "model.network_state": set[str](),
     "model.notices": set[str](),
     "model.page_state": {
@@ -54,10 +57,10 @@ WITHOUT_BROWSER = {
         "model.stage_layout",
         "model.texts",
     },
-    "model.participants": set[str](),
+    "model.participants": {"model.names"},
     "model.peer_messaging": set[str](),
     "model.quality": set[str](),
-    "model.remote_peer": {"model.quality"},
+    "model.remote_peer": {"model.names", "model.quality"},
     "model.session_details": set[str](),
     "model.shown_pictures": {"model.mesh"},
     "model.stage_geometry": set[str](),
@@ -68,6 +71,7 @@ WITHOUT_BROWSER = {
     "model.verification": set[str](),
     "model.view_model": {"model.devices", "model.page_state", "model.texts"},
     "model.webrtc_stats": set[str](),
+    "extras.calendar_file": set[str](),
     "extras.check_view": {"extras.checks", "extras.extra_texts"},
     "extras.checks": {"extras.extra_texts"},
     "extras.code_symbols": set[str](),
@@ -81,7 +85,16 @@ WITHOUT_BROWSER = {
 }
 """The modules that do not depend on the browser, each with the modules of the page that it may import at run time."""
 
-LAZY = {"call_panels", "keyboard_loader", "people_controller", "quality_monitor", "start_screen", "trust_badges"}
+LAZY = {
+    "call_panels",
+    "call_signals",
+    "invitation",
+    "keyboard_loader",
+    "people_controller",
+    "quality_monitor",
+    "start_screen",
+    "trust_badges",
+}
 """The modules of `browser` that load `extras` on demand, within a function."""
 
 LINES = {"features.js": 60, "boot.mjs": 110, "loading.mjs": 65, "service-worker.js": 60}
@@ -282,8 +295,12 @@ class FileTests(SynchronousTestCase):
             for name in ("for", "aria-labelledby", "aria-describedby"):
                 self.assertEqual(set((attributes.get(name) or "").split()) - set(document.ids), set())
             if (attributes.get("href") or "").startswith("#"):
-                # `#test` is no anchor in the document: it opens the connectivity test.
-                self.assertIn((attributes["href"] or "")[1:], [*document.ids, "test"])
+                # `#test` opens the connectivity test, and `#` the start screen without an invitation.
+                self.assertIn((attributes["href"] or "")[1:], [*document.ids, "test", ""])
+
+    def test_the_capacity(self) -> None:
+        """The start screen says how many people a call may have."""
+        self.assertIn(f"for up to {CAPACITY} people", Document().texts["lead"])
 
     def test_elements_exist(self) -> None:
         """Each element that Python looks up by its id is in the document."""

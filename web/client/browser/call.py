@@ -12,6 +12,7 @@ from ..model.page_state import GUEST, HOST
 from ..model.remote_peer import RemotePeer
 from . import storage
 from .bridge import get, now, random_float, window
+from .call_signals import CallSignals
 from .peer_connections import PeerConnections
 from .session_entry import SessionEntry
 from .signaling_connection import SignalingConnection
@@ -39,6 +40,7 @@ class Call:
 
     Attributes:
         peers: the peer connections.
+        signals: the sounds of what others do.
         ended: whether the call has ended.
         reconnects: how often the signaling connection was restored.
 
@@ -54,6 +56,7 @@ class Call:
         height_for: Callable[[str], int],
         refresh: Callable[[], None],
         log: Callable[[str], None],
+        speaker_id: Callable[[], str],
         name: str,
         password: str,
         lobby: bool,
@@ -71,6 +74,7 @@ class Call:
             height_for: returns the height in pixels in which a user shows the local picture.
             refresh: called when `state` or `peers` changed.
             log: receives log lines for diagnosis.
+            speaker_id: returns the device id of the chosen loudspeaker.
             name: the person's name; empty for none.
             password: the password of the session, existing or new; empty for none.
             lobby: whether a session that is opened has a lobby.
@@ -90,6 +94,7 @@ class Call:
             refresh=self._settle,
             log=log,
         )
+        self.signals = CallSignals(state, speaker_id)
         self.ended = False
         self.reconnects = 0
         self._state = state
@@ -339,7 +344,8 @@ class Call:
         self._entered_again = True
         session.has_host_key = bool(storage.host_key(session_id))
         session.password = self._entry.password if session.has_host_key else ""
-        session.link = call_urls.invitation_url(get(window, "location", "href"), session_id)
+        if not session.link:
+            session.link = call_urls.invitation_url(get(window, "location", "href"), session_id)
         session.link_is_local = call_urls.is_loopback(get(window, "location", "hostname"))
         kept = tuple([member.user for member in members if member.connected])
         state.session_joined(session_id, role, [_remote_peer(member) for member in members], kept)

@@ -161,6 +161,7 @@ class CallPage:
         self._devices.update()
         self._media_status.update()
         self._panels.update(self._name)
+        self._current.update()
         fragment = "#" + state.session.id
         if state.in_session and get(window, "location", "hash") != fragment:
             # With the session in the URL, a reload or a bookmark leads to this session.
@@ -206,6 +207,7 @@ class CallPage:
             height_for=self._current.shown_pictures.height_for,
             refresh=self.refresh,
             log=_log,
+            speaker_id=self._devices.speaker_id,
             crash_copy=self._crash_copy,
             **settings,
         )

@@ -78,7 +78,7 @@ class CallPanels:
     def update(self, name: str) -> None:
         """Show the current state; `name` is the local person's name."""
         self._feed.update()
-        self._invitation.draw()
+        self._invitation.draw(name)
         self._lobby_list.show()
         self._people.show(name)
         layout = self._state.layout

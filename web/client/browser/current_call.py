@@ -37,6 +37,11 @@ class CurrentCall:
             ended, self.call = self.call, None
             ended.end()
 
+    def update(self) -> None:
+        """Give the signals of what others did, because the page's state has changed."""
+        if self.call is not None:
+            self.call.signals.update()
+
     def peers(self) -> dict[str, PeerConnection]:
         """Return the peer connections by user."""
         return {} if self.call is None else self.call.peers.by_user

@@ -44,6 +44,7 @@ class DeviceControls:
         state.network.relay_only = storage.relay_only()
         devices = state.devices
         devices.mute_hints = storage.mute_hints()
+        devices.sounds = storage.sounds()
         devices.browser = browser_family(get(window, "navigator", "userAgent"))
         devices.can_share = can_share_screen()
         page.on_click("mute", lambda: self._toggle(AUDIO))

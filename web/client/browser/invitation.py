@@ -1,4 +1,4 @@
-"""The invitation: draws the QR code of the link, and copies the link."""
+"""The invitation: draws the QR code of the link, and copies, shares and mails the link."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ..model import texts
-from .bridge import BrowserError, call, get, load_qr, spawn, wait, window
+from ..model.call_urls import mail_url, name_inviter
+from .bridge import BrowserError, call, get, load_extras, load_qr, put, spawn, wait, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..extras.calendar_sheet import CalendarSheet
     from ..model.page_state import PageState
     from .page import Page
 
@@ -28,19 +30,38 @@ class Invitation:
         self._state = state
         self._refresh = refresh
         self._drawn_link = ""
+        self._mailed: tuple[str, ...] = ()
+        self._name = ""
+        self._calendar: CalendarSheet | None = None
         self._listen("copy", "link")
         self._listen("people-copy", "people-link")
+        page.on_click("send-link", self._share)
+        page.on_click("open-calendar", self._open_calendar)
+        page.on("name-inviter", "change", lambda event: self._name_inviter())
+        put(page.element("send-link"), "hidden", get(window, "navigator", "share") is None)
 
     def _listen(self, button: str, field: str) -> None:
         self._page.on_click(button, lambda: self._copy(field))
         self._page.on(field, "focus", lambda event: call(self._page.element(field), "select"))
 
-    def draw(self) -> None:
-        """Draw the QR code of the current link, unless it is already shown."""
-        link = self._state.session.link
-        if link and link != self._drawn_link:
-            self._drawn_link = link
-            spawn(self._draw_code(link))
+    def draw(self, name: str) -> None:
+        """Update the invitation for the current link; `name` is the local person's name."""
+        session = self._state.session
+        if name != self._name:
+            self._name = name
+            put(self._page.element("name-inviter-text"), "textContent", texts.NAME_INVITER.format(name))
+            put(self._page.element("name-inviter-row"), "hidden", not name)
+        if not session.link or not self._state.in_session:
+            put(self._page.element("name-inviter"), "checked", False)
+            return
+        if session.link != self._drawn_link:
+            self._drawn_link = session.link
+            spawn(self._draw_code(session.link))
+        mailed = (session.link, texts.MAIL_SUBJECT, texts.MAIL_BODY)
+        if mailed != self._mailed:
+            self._mailed = mailed
+            address = mail_url(texts.MAIL_SUBJECT, texts.MAIL_BODY.format(session.link))
+            put(self._page.element("mail-link"), "href", address)
 
     async def _draw_code(self, link: str) -> None:
         try:
@@ -49,6 +70,33 @@ class Invitation:
         except BrowserError:
             # The library could not be loaded. The next update tries again, and the person can copy the link meanwhile.
             self._drawn_link = ""
+
+    def _name_inviter(self) -> None:
+        """Name the person in the link, or not, as they chose."""
+        named = get(self._page.element("name-inviter"), "checked")
+        session = self._state.session
+        session.link = name_inviter(session.link, self._name if named else "")
+        self._refresh()
+
+    async def _share(self) -> None:
+        """Pass the link to the system's dialog for sharing (Web Share API)."""
+        data = {"title": texts.MAIL_SUBJECT, "url": self._state.session.link}
+        try:
+            await wait(call(get(window, "navigator"), "share", data))
+        except BrowserError:
+            # The person closed the dialog.
+            return
+
+    async def _open_calendar(self) -> None:
+        if not await load_extras():
+            self._state.notices.problem = texts.NO_EXTRAS
+            self._refresh()
+            return
+        from ..extras.calendar_sheet import CalendarSheet
+
+        if self._calendar is None:
+            self._calendar = CalendarSheet(self._page, self._state)
+        self._calendar.open()
 
     async def _copy(self, field: str) -> None:
         clipboard = get(window, "navigator", "clipboard")

@@ -202,6 +202,7 @@ class LocalMedia:
         device: Device = self._devices[AUDIO]
         device.wanted = device.status in (OFF, MUTED) or (device.status == REQUESTED and not device.wanted)
         if device.status == OFF:
+            self._state.devices.asked()
             spawn(self.start(AUDIO))
             return
         if not device.wanted and not self._state.devices.mute_hints:
@@ -216,6 +217,7 @@ class LocalMedia:
         device: Device = self._devices[VIDEO]
         device.wanted = device.status == OFF or (device.status == REQUESTED and not device.wanted)
         if device.status == OFF:
+            self._state.devices.asked()
             spawn(self.start(VIDEO))
             return
         self._release(VIDEO)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from signald_client.signaling.session_ids import find_session_id, find_token, group_session_id
 
 from ..model import texts
+from ..model.call_urls import find_inviter
+from ..model.names import clean_name
 from ..model.page_state import GUEST, HOST, LOADING, START, TEST, PageState
 from ..model.translation import ENGLISH, choose
 from ..model.view_model import view
@@ -140,7 +142,7 @@ class StartScreen:
         return self._call_page
 
     def _save_name(self) -> str:
-        name: str = get(self._page.element("name"), "value").strip()
+        name = clean_name(get(self._page.element("name"), "value"))
         storage.save_name(name)
         return name
 
@@ -182,7 +184,8 @@ class StartScreen:
             self._fill_input(invited_id)
         if bool(invited_id) != bool(state.session.invited_id):
             self._order_forms(bool(invited_id))
-        state.show_start(invited_id, problem, bool(invited_id and storage.host_key(invited_id)))
+        has_host_key = bool(invited_id and storage.host_key(invited_id))
+        state.show_start(invited_id, problem, has_host_key, find_inviter(fragment) if invited_id else "")
         if tested:
             self.load_call_page()
 

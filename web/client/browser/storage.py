@@ -28,10 +28,12 @@ __all__ = [
     "save_name",
     "save_relay_only",
     "save_single_keys",
+    "save_sounds",
     "save_token",
     "saved_call",
     "session_settings",
     "single_keys",
+    "sounds",
     "token",
 ]
 
@@ -47,6 +49,7 @@ SINGLE_KEYS = "signald.single-keys"
 RELAY_ONLY = "signald.relay-only"
 DEVICES = "signald.devices"
 NO_HINTS = "signald.no-hints"
+NO_SOUNDS = "signald.no-sounds"
 """Keys in `localStorage`, which all tabs share and which persists when the browser is closed."""
 
 MAX_HOST_KEYS = 20
@@ -197,6 +200,16 @@ def mute_hints() -> bool:
 def save_mute_hints(wanted: bool) -> None:
     """Store whether the page shows a hint when the person talks while muted."""
     _write("localStorage", NO_HINTS, None if wanted else "1")
+
+
+def sounds() -> bool:
+    """Return whether sounds signal what others do in a call, which is the default."""
+    return not _text("localStorage", NO_SOUNDS)
+
+
+def save_sounds(wanted: bool) -> None:
+    """Store whether sounds signal what others do in a call."""
+    _write("localStorage", NO_SOUNDS, None if wanted else "1")
 
 
 def _text(storage: str, key: str) -> str | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from ..browser import storage
-from ..browser.audio_output import set_speaker
-from ..browser.bridge import BrowserError, call, construct, get, put, spawn, wait, window
+from ..browser.bridge import call, get, put, window
 from ..model.device_choices import CAMERA, MICROPHONE, SPEAKER
 from ..model.devices import AUDIO, VIDEO
 from .elements import list_options
+from .tones import SPEAKER_TEST, play
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,12 +25,6 @@ __all__ = ["DevicePickers"]
 PICKERS = {CAMERA: "pick-camera", MICROPHONE: "pick-microphone", SPEAKER: "pick-speaker"}
 
 TRACKS = {CAMERA: VIDEO, MICROPHONE: AUDIO}
-
-TONE = 440.0
-"""The frequency in Hertz of the sound that tests a speaker."""
-
-TONE_SECONDS = 0.6
-"""The duration of that sound in seconds."""
 
 
 class DevicePickers:
@@ -61,13 +54,14 @@ class DevicePickers:
         self._media = media
         self._speaker_chosen = speaker_chosen
         self._shown: dict[str, list[tuple[str, str, bool]]] = {}
-        self._tone: Any = None
         for kind, name in PICKERS.items():
             page.on(name, "change", self._picked(kind))
-        page.on_click("test-speaker", self._test)
+        page.on_click("test-speaker", lambda: play(SPEAKER_TEST, choices.chosen.get(SPEAKER, "")))
         page.on("hint-muted", "change", lambda event: self._store_hint())
+        page.on("sounds", "change", lambda event: self._store_sounds())
         page.on("settings", "close", lambda event: call(page.element("devices"), "append", page.element("pickers")))
         put(page.element("hint-muted"), "checked", state.devices.mute_hints)
+        put(page.element("sounds"), "checked", state.devices.sounds)
 
     def update(self) -> None:
         """Draw the present state."""
@@ -100,40 +94,11 @@ class DevicePickers:
         self._state.devices.mute_hints = bool(get(self._page.element("hint-muted"), "checked"))
         storage.save_mute_hints(self._state.devices.mute_hints)
 
+    def _store_sounds(self) -> None:
+        self._state.devices.sounds = bool(get(self._page.element("sounds"), "checked"))
+        storage.save_sounds(self._state.devices.sounds)
+
     def open(self) -> None:
         """Show the pickers in the dialog."""
         call(self._page.element("settings-pickers"), "append", self._page.element("pickers"))
         call(self._page.element("settings"), "showModal")
-
-    def _test(self) -> None:
-        """Play a tone through the chosen speaker."""
-        try:
-            context = construct("AudioContext")
-            oscillator = call(context, "createOscillator")
-            put(get(oscillator, "frequency"), "value", TONE)
-            volume = call(context, "createGain")
-            put(get(volume, "gain"), "value", 0.2)
-            target = call(context, "createMediaStreamDestination")
-            call(call(oscillator, "connect", volume), "connect", target)
-            self._tone = construct("Audio")
-            put(self._tone, "srcObject", get(target, "stream"))
-        except BrowserError:
-            return
-        set_speaker(self._tone, self._choices.chosen.get(SPEAKER, ""))
-        spawn(_attempt(self._tone, "play"))
-        call(oscillator, "start")
-        call(oscillator, "stop", TONE_SECONDS)
-        spawn(_close_later(context))
-
-
-async def _attempt(target: Any, method: str) -> None:
-    """Call a method that returns a promise, and ignore a failure."""
-    try:
-        await wait(call(target, method))
-    except BrowserError:
-        return
-
-
-async def _close_later(context: Any) -> None:
-    await asyncio.sleep(TONE_SECONDS + 0.5)
-    await _attempt(context, "close")

@@ -187,6 +187,11 @@ TEST_VERDICTS = {
     "stopped": "The test was stopped.",
 }
 
+# Invitations for calendars
+
+CALENDAR_SUMMARY = "Call"
+CALENDAR_TEXT = "Join the call with this link, in a browser and without an account: {}"
+
 # The verification code
 
 CODE_WORDS = (

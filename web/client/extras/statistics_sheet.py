@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..browser.bridge import BrowserJson, call, call_static, construct, get, now, put, spawn, window
+from ..browser.bridge import BrowserJson, call, construct, get, now, put, window
 from ..model import texts as sentences
 from . import extra_texts
-from .elements import create, svg
+from .elements import create, save_file, svg
 from .statistics_rows import HEIGHT, WIDTH, points, range_text, rows, summary
 from .support_report import report
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from ..model.remote_peer import RemotePeer
 
 __all__ = ["StatisticsSheet"]
-
-DOWNLOAD_SECONDS = 60.0
-"""Seconds for which the browser can fetch the report from its object URL."""
 
 
 class StatisticRow:
@@ -146,15 +143,4 @@ class StatisticsSheet:
         hidden += [known.member.name for known in self._event_log.people]
         log = [str(line) for line in get(page, "log")]
         text = BrowserJson().dumps(report(self._event_log, facts, log, hidden))
-        blob = construct("Blob", [text], {"type": "application/json"})
-        address = call_static("URL", "createObjectURL", blob)
-        link = create("a")
-        put(link, "href", address)
-        put(link, "download", "signald-report.json")
-        call(link, "click")
-        spawn(_revoke_later(address))
-
-
-async def _revoke_later(address: str) -> None:
-    await asyncio.sleep(DOWNLOAD_SECONDS)
-    call_static("URL", "revokeObjectURL", address)
+        save_file("signald-report.json", "application/json", text)

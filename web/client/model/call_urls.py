@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["invitation_url", "is_loopback", "signaling_url"]
+from .names import clean_name
+
+__all__ = ["find_inviter", "invitation_url", "is_loopback", "mail_url", "name_inviter", "signaling_url"]
+
+INVITER = "&from="
+"""Separates the session id in a link's fragment from the name of the person who invites."""
+
+UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+"""The characters that stand for themselves in every part of a URL (RFC 3986 §2.3)."""
 
 
 def _page_url(href: str) -> str:
@@ -13,6 +21,24 @@ def _page_url(href: str) -> str:
 def invitation_url(href: str, session: str) -> str:
     """Return the invitation link: the page's URL with the session id in the fragment, which no server sees."""
     return _page_url(href) + "#" + session
+
+
+def name_inviter(link: str, name: str) -> str:
+    """Return an invitation link that names the person who invites; without a name, one that names nobody."""
+    return link.split(INVITER)[0] + (INVITER + _quote(name) if name else "")
+
+
+def find_inviter(fragment: str) -> str:
+    """Return the name that a link's fragment gives for the person who invites; empty for none.
+
+    Whoever made the link chose the name, so it is cleaned like every other name.
+    """
+    return clean_name(_unquote(fragment.partition(INVITER)[2].split("&")[0]))
+
+
+def mail_url(subject: str, body: str) -> str:
+    """Return a `mailto` URL without a recipient (RFC 6068 §2); line breaks become CR and LF."""
+    return "mailto:?subject=" + _quote(subject) + "&body=" + _quote(body.replace("\n", "\r\n"))
 
 
 def signaling_url(href: str) -> str:
@@ -26,3 +52,20 @@ def is_loopback(hostname: str) -> bool:
     return (
         hostname == "localhost" or hostname.endswith(".localhost") or hostname.startswith("127.") or hostname == "[::1]"
     )
+
+
+def _quote(text: str) -> str:
+    """Return a text with percent-encoding (RFC 3986 §2.1)."""
+    return "".join([chr(byte) if chr(byte) in UNRESERVED else f"%{byte:02X}" for byte in text.encode()])
+
+
+def _unquote(text: str) -> str:
+    """Return the text of a percent-encoding; empty if it is malformed."""
+    first, *parts = text.split("%")
+    found = first.encode()
+    try:
+        for part in parts:
+            found += bytes([int(part[:2], 16)]) + part[2:].encode()
+        return found.decode()
+    except ValueError:
+        return ""

@@ -15,12 +15,14 @@ class LocalDevices:
         microphone: the local microphone.
         camera: the local camera.
         problem: what is wrong with them, in a sentence, until the person has read it.
+        problem_is_note: whether `problem` says only which devices are missing, which needs no alarm.
         previewing: whether the person asked to see themselves before a call.
         front_camera: whether the camera faces the person, whose self view is then mirrored.
         can_flip: whether there is a camera that faces the other way.
         mute_hints: whether the page says when the person talks while muted, which keeps the microphone on.
         talking_muted: whether the person talks while muted.
         can_share: whether the browser can share the screen.
+        sounds: whether sounds signal what others do in a call.
         sharing: whether the screen is shared.
         sound_blocked: whether the browser requires a click before it plays sound.
         browser: the browser's family (`devices.browser_family`).
@@ -32,7 +34,9 @@ class LocalDevices:
         self.camera = Device(VIDEO)
         self.problem = ""
         self.previewing = False
-        self.front_camera = self.mute_hints = True
+        self.problem_is_note = False
+        self._noted = ("", "")
+        self.front_camera = self.mute_hints = self.sounds = True
         self.can_flip = False
         self.can_share = self.sharing = False
         self.browser = "chromium"
@@ -43,5 +47,17 @@ class LocalDevices:
         self.talking_muted = self.sound_blocked = False
 
     def changed(self) -> None:
-        """Update the description of the problem, after a device changed."""
+        """Update the description of the problem, after a device changed; missing devices are mentioned once."""
+        codes = self.microphone.problem, self.camera.problem
+        before, self.problem_is_note = self.problem_is_note, "missing" in codes and set(codes) <= {"", "missing"}
+        if self.problem_is_note and codes == self._noted:
+            if not before:
+                self.problem = ""
+            return
+        if self.problem_is_note:
+            self._noted = codes
         self.problem = texts.devices_problem(self.microphone, self.camera, self.browser)
+
+    def asked(self) -> None:
+        """Mention missing devices again, because the person asks for one."""
+        self._noted = ("", "")

@@ -17,6 +17,7 @@ class Notices:
         problem: what went wrong.
         alarm: a danger in the call, until the person has read it.
         outcome: how the session ended.
+        headline: what others did while the person did not see the page.
 
     """
 
@@ -28,7 +29,7 @@ class Notices:
 
     def reset(self) -> None:
         """Forget what was said about the last call."""
-        self.notice = self.problem = self.alarm = self.outcome = self._announcement = ""
+        self.notice = self.problem = self.alarm = self.outcome = self.headline = self._announcement = ""
 
     def announce(self, sentence: str) -> None:
         """Show a sentence for `ANNOUNCEMENT_SECONDS`."""

@@ -114,17 +114,19 @@ class PageState:
 
     # Before a call
 
-    def show_start(self, invited_id: str, problem: str = "", has_host_key: bool = False) -> None:
+    def show_start(self, invited_id: str, problem: str = "", has_host_key: bool = False, inviter: str = "") -> None:
         """Show the start screen.
 
         Arguments:
             invited_id: the session id in the page's address; empty when it names none.
             problem: what is wrong with the address, in a sentence.
             has_host_key: whether this browser stores the session's host key.
+            inviter: the person who invites, as the address says; empty for nobody.
 
         """
         if self.phase == START or (self.phase in (LOADING, TEST) and self._enter(START)):
             self.session.invited_id = invited_id
+            self.session.inviter = inviter
             self.session.has_host_key = has_host_key
             self.notices.problem = problem
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .names import clean_name
+
 if TYPE_CHECKING:
     from .remote_peer import RemotePeer
 
@@ -98,7 +100,7 @@ class Participants:
 
     def knocked(self, user: str, name: str) -> None:
         """Add somebody who waits to be admitted."""
-        self.knocks[user] = name
+        self.knocks[user] = clean_name(name)
 
     def knock_over(self, user: str) -> None:
         """Remove somebody who no longer waits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .names import clean_name
 from .quality import THEIR_NETWORK, YOUR_NETWORK, Quality, local_fault
 
 __all__ = ["RemotePeer"]
@@ -50,7 +51,7 @@ class RemotePeer:
 
     def __init__(self, user: str, name: str = "") -> None:
         self.user = user
-        self.name = name
+        self.name = clean_name(name)
         self.host = False
         self.microphone: bool | None = None
         self.camera: bool | None = None

@@ -11,6 +11,7 @@ class SessionDetails:
     Attributes:
         id: the canonical session id, empty until it is known.
         invited_id: the id that the page's address names, or empty.
+        inviter: the person who invites, as that address says; empty for nobody.
         has_host_key: whether this browser stores the host key of the session that `invited_id` or `id` names.
         link: the invitation link.
         link_is_local: whether the link works on this computer only.
@@ -25,7 +26,7 @@ class SessionDetails:
     """
 
     def __init__(self) -> None:
-        self.invited_id = ""
+        self.invited_id = self.inviter = ""
         self.has_host_key = False
         self.link_is_local = self.link_copied = False
         self.password_required = False

@@ -15,6 +15,9 @@ TITLES = {
     "ended": "Call ended · signald",
     "test": "Test · signald",
 }
+HEADLINE = "{} · signald"
+JOINED_NEWS = "{} joined"
+LEFT_NEWS = "{} left"
 HEADING = "A private call"
 INVITED = "You are invited to a call"
 YOURS = "Your call"
@@ -41,6 +44,10 @@ HANG_UP = "Hang up"
 END = "End call"
 COPY = "Copy link"
 COPIED = "Copied"
+MAIL_SUBJECT = "Invitation to a call"
+MAIL_BODY = "Join my call with this link, in a browser and without an account:\n\n{}\n"
+NAME_INVITER = "Let the link say that {} invites"
+INVITED_BY = "The link says that {} invites you."
 ADMIT = "Let in"
 REFUSE = "Turn away"
 USE_HERE = "Use it here"

@@ -45,6 +45,8 @@ def view(now: PageState) -> View:
     """
     stage = now.stage
     title = texts.TITLES.get(stage, texts.TITLE)
+    if now.notices.headline and stage in IN_SESSION:
+        title = texts.HEADLINE.format(now.notices.headline)
     values: View = {
         (PAGE, "state"): stage,
         (PAGE, "title"): f"({now.layout.unread}) {title}" if now.layout.unread else title,
@@ -75,8 +77,9 @@ def _focus(now: PageState) -> str:
 
 def _messages(now: PageState, stage: str, values: View) -> None:
     problem = now.notices.alarm if now.notices.alarm and stage in IN_CALL else now.notices.problem
+    note = False
     if not problem and stage not in OVER:
-        problem = now.devices.problem
+        problem, note = now.devices.problem, now.devices.problem_is_note
     values["status", "text"] = status(now)
     values["status", "quiet"] = status(now) == texts.CONNECTED
     values["knocks", "hidden"] = not now.participants.knocks
@@ -85,6 +88,8 @@ def _messages(now: PageState, stage: str, values: View) -> None:
     news = [texts.KNOCK.format(name or texts.SOMEBODY) for name in now.participants.knocks.values()]
     values["knock-news", "text"] = " ".join(news)
     values["problem", "hidden"] = not problem or problem == status(now)
+    values["problem", "quiet"] = note
+    values["error", "role"] = "status" if note else "alert"
     values["error", "text"] = problem
     values["dismiss", "hidden"] = stage in OVER
 
@@ -130,6 +135,13 @@ def _start_screen(now: PageState, stage: str, values: View) -> None:
         values[element, "disabled"] = waits
     heading = texts.YOURS if session.has_host_key else texts.INVITED
     values["heading", "text"] = heading if session.invited_id else texts.HEADING
+    guest = bool(session.invited_id) and not session.has_host_key
+    for element in ("start", "options", "open-test", "shortcuts-button"):
+        values[element, "hidden"] = guest
+    # An id that does not work can be corrected.
+    for element in ("session-input", "session-input-label"):
+        values[element, "hidden"] = guest and not now.notices.problem
+    values["inviter", "text"] = texts.INVITED_BY.format(session.inviter) if guest and session.inviter else ""
     values["password-row", "hidden"] = not session.password_required
     values["start-screen", "on"] = bool(session.invited_id)
     values["start", "text"] = texts.START_ANOTHER if session.invited_id else texts.START

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.call_urls import invitation_url, is_loopback, signaling_url
+from signald_client.signaling.session_ids import find_session_id
+from signald_page.client.model.call_urls import (
+    find_inviter,
+    invitation_url,
+    is_loopback,
+    mail_url,
+    name_inviter,
+    signaling_url,
+)
 
 
 class UrlTests(SynchronousTestCase):
@@ -18,6 +26,30 @@ class UrlTests(SynchronousTestCase):
             "https://example.org:9000/?a#b",
         ):
             self.assertEqual(invitation_url(href, "7Q2M9RT6ZC"), "https://example.org:9000/#7Q2M9RT6ZC")
+
+    def test_the_person_who_invites(self) -> None:
+        """A link can name the person who invites, whatever their name is, and stop naming them."""
+        link = "https://example.org/#7Q2M9RT6ZC"
+        for name in ("Ann", "Ann & Bob=1#2%", "محمد", "李", "👩\u200d🚀"):
+            named = name_inviter(link, name)
+            self.assertTrue(named.isascii(), named)
+            self.assertEqual(find_session_id(named), "7Q2M9RT6ZC")
+            self.assertEqual(find_inviter(named.partition("#")[2]), name)
+            self.assertEqual(name_inviter(named, ""), link)
+        self.assertEqual(name_inviter(link, "A&B"), link + "&from=A%26B")
+
+    def test_an_invented_person(self) -> None:
+        """The name in a link is cleaned, and a malformed one is no name."""
+        self.assertEqual(find_inviter("#7Q2M9RT6ZC&from=%E2%80%AEevil&more"), "evil")
+        for fragment in ("", "#7Q2M9RT6ZC", "#X&from=", "#X&from=%", "#X&from=%zz", "#X&from=%ff", "#X&from=%E2%80%8B"):
+            self.assertEqual(find_inviter(fragment), "", fragment)
+
+    def test_mail(self) -> None:
+        """A mail URL has subject and body, with the line breaks of RFC 6068."""
+        self.assertEqual(
+            mail_url("Our call", "Join:\n\nhttps://example.org/#7Q2M9RT6ZC"),
+            "mailto:?subject=Our%20call&body=Join%3A%0D%0A%0D%0Ahttps%3A%2F%2Fexample.org%2F%237Q2M9RT6ZC",
+        )
 
     def test_signaling_url(self) -> None:
         """The WebSocket URL lies beside the page and uses TLS if the page does."""

@@ -348,7 +348,7 @@ class DocumentTests(SynchronousTestCase):
                 self.assertEqual(attributes["aria-expanded"], "true" if value else "false", name)
             elif what in ("on", "picture", "quiet", "mirror"):
                 self.assertEqual(attributes.get(f"data-{what}", "false"), "true" if value else "false", (name, what))
-            elif what == "value":
-                self.assertEqual(attributes.get("value", ""), value, name)
+            elif what in ("value", "role"):
+                self.assertEqual(attributes.get(what, ""), value, name)
             else:
                 self.assertEqual((what, document.texts[name]), ("text", value), name)
