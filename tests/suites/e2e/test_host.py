@@ -191,6 +191,18 @@ class PeopleTests(HostTestCase):
         """The host has to confirm the removal; the removed member reads the reason, and the other members stay."""
         self.remove("Chromium", "Chromium")
 
+    def test_remove_and_lock(self) -> None:
+        """The host removes a member and locks the call with one press, and the member cannot come back."""
+        ann, bob = self.meet()
+        session = self.session(ann)
+        person(ann, 2, REMOVE)
+        ann.tab.click("#confirm-lock")
+        bob.wait_for("ended")
+        bob.wait_for_text("status", "removed you")
+        self.assertFalse(bob.shown("rejoin"))
+        until(lambda: on(ann, "lock"), PATIENCE, "the lock")
+        self.third(session).wait_for_text("error", "locked")
+
     def test_remove_firefox(self) -> None:
         """The host removes a member with a confirmation in Firefox."""
         self.remove("Firefox", "Chromium")

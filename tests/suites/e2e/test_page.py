@@ -123,6 +123,7 @@ class PageTests(CallTestCase):
             page.wait_for("ended")
             page.tab.click("#again")
             page.wait_for("start")
+        guest.tab.click("header a")
         guest.join(host.host())
         self.wait_for_pictures(host, guest)
         watch(host, guest)

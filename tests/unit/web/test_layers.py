@@ -32,6 +32,7 @@ WITHOUT_BROWSER = {
     "model.avatars": set[str](),
     "model.call_clock": set[str](),
     "model.call_news": {"model.texts"},
+    "model.call_summary": {"model.call_clock", "model.texts"},
     "model.call_urls": {"model.names"},
     "model.chat_log": {"model.texts"},
     "model.controls_timer": set[str](),
@@ -47,6 +48,7 @@ WITHOUT_BROWSER = {
     "model.network_state": set[str](),
     "model.notices": set[str](),
     "model.page_state": {
+        "model.call_summary",
         "model.layout",
         "model.local_devices",
         "model.network_state",

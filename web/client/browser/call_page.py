@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..model import texts
 from ..model.media_status import MediaStatus
-from ..model.page_state import CONNECTING, FAILED, SESSION
+from ..model.page_state import CONNECTING, FAILED, HOST, SESSION
 from ..model.trust import Trust
 from ..model.view_model import view
 from . import storage
@@ -89,6 +89,7 @@ class CallPage:
     def _listen(self) -> None:
         self._page.on_click("skip", self._skip_devices)
         self._page.on_click("again", self._repeat)
+        self._page.on_click("rejoin", self._start_again)
         self._page.on_click("home", self._return_to_start)
         for event in ("pointerdown", "keydown"):
             listen(window, event, lambda event: spawn(self._load_calls()))
@@ -222,11 +223,17 @@ class CallPage:
 
     def _repeat(self) -> None:
         """Retry a failed call; after a call that ended normally, return to the start screen."""
-        state = self._state
-        if state.phase == FAILED:
-            self.start_call(state.role, state.session.id, name=self._name, password=self._password, lobby=self._lobby)
+        if self._state.phase == FAILED:
+            self._start_again()
         else:
             self._return_to_start()
+
+    def _start_again(self) -> None:
+        """Start the last call again, as its host with the settings that the session had at its end."""
+        state = self._state
+        if state.role == HOST and state.session.has_host_key:
+            self._password, self._lobby, state.session.relay_only = storage.session_settings(state.session.id)
+        self.start_call(state.role, state.session.id, name=self._name, password=self._password, lobby=self._lobby)
 
     def _return_to_start(self) -> None:
         self._state.return_to_start()

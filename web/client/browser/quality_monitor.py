@@ -41,6 +41,7 @@ class QualityMonitor:
         messaging.on_message("quality", self._report_received)
         messaging.on_ready(self._exchange_started)
         page.on_click("open-statistics", self._open_sheet)
+        page.on_click("end-report", self._save_report)
         spawn(self._measure())
 
     def update(self) -> None:
@@ -127,12 +128,23 @@ class QualityMonitor:
     # The statistics sheet
 
     async def _open_sheet(self) -> None:
+        sheet = await self._load_sheet()
+        if sheet is not None:
+            await sheet.open("" if self._current.call is None else self._current.call.server)
+
+    async def _save_report(self) -> None:
+        """Save the report of a call that has ended."""
+        sheet = await self._load_sheet()
+        if sheet is not None:
+            sheet.save()
+
+    async def _load_sheet(self) -> StatisticsSheet | None:
         if not await load_extras():
             self._state.notices.problem = texts.NOT_LOADED
             self._refresh()
-            return
+            return None
         from ..extras.statistics_sheet import StatisticsSheet
 
         if self._sheet is None:
             self._sheet = StatisticsSheet(self._page, self._state, self._event_log)
-        await self._sheet.open("" if self._current.call is None else self._current.call.server)
+        return self._sheet

@@ -8,7 +8,7 @@ from ..browser.bridge import Listeners, call, get, put, window
 from ..browser.page import PagePart
 from . import extra_texts
 from .elements import create, list_options, svg
-from .people_view import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, HostActions, rows, view
+from .people_view import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, REMOVE_AND_LOCK, HostActions, rows, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +132,7 @@ class PeoplePanel:
         page.on_click("end-all", lambda: self._request(END))
         page.on_click("confirm-no", lambda: self._answer(""))
         page.on_click("confirm-yes", lambda: self._answer(self._people.question))
+        page.on_click("confirm-lock", lambda: self._answer(REMOVE_AND_LOCK))
         page.on_click("confirm-end", lambda: self._answer(END))
         page.on("confirm", "close", lambda event: self._closed())
         page.on("heir", "change", lambda event: self._choose())
@@ -157,7 +158,10 @@ class PeoplePanel:
                 current.change(locked=not self._state.session.locked)
             elif action == LOBBY:
                 current.change(lobby=not self._state.session.lobby)
-            elif action == REMOVE:
+            elif action in (REMOVE, REMOVE_AND_LOCK):
+                if action == REMOVE_AND_LOCK:
+                    # Before the removal, so that the person finds no open door.
+                    current.change(locked=True)
                 current.remove(user)
             else:
                 self._state.participants.successor = user if action == LEAVE else ""

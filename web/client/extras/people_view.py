@@ -24,6 +24,7 @@ __all__ = [
     "MAKE_HOST",
     "MUTE",
     "REMOVE",
+    "REMOVE_AND_LOCK",
     "HostActions",
     "PersonView",
     "rows",
@@ -33,6 +34,7 @@ __all__ = [
 MUTE = "mute"
 MAKE_HOST = "host"
 REMOVE = "remove"
+REMOVE_AND_LOCK = "remove-and-lock"
 LOCK = "lock"
 LOBBY = "lobby"
 END = "end"
@@ -131,15 +133,17 @@ class HostActions:
         """Return the confirmed action and its user; both are empty if it was refused, or is no longer possible.
 
         Arguments:
-            action: the action that was asked about, or `END` in place of `LEAVE`; empty for a refusal.
+            action: the action that was asked about, `END` in place of `LEAVE`, or `REMOVE_AND_LOCK` in place of
+                `REMOVE`; empty for a refusal.
 
         """
         self.refresh()
         question, target = self.question, self.target
         self.question = self.target = ""
-        if not question or action not in (question, END) or (action == LEAVE and not target):
+        allowed = {LEAVE: (LEAVE, END), REMOVE: (REMOVE, REMOVE_AND_LOCK)}.get(question, (question,))
+        if not question or action not in allowed or (action == LEAVE and not target):
             return "", ""
-        return action, target if action == question else ""
+        return action, "" if action == END else target
 
     def refresh(self) -> None:
         """Withdraw a question that is out of date, because the participant left or this person is not the host."""
@@ -199,6 +203,7 @@ def view(people: HostActions, now: PageState) -> View:
         ("people-password", "text"): common.GUESTS_NEED.format(now.session.password) if now.session.password else "",
     }
     _question(people, values)
+    values["confirm-lock", "hidden"] = people.question != REMOVE or now.session.locked
     return values
 
 

@@ -92,7 +92,7 @@ class StatisticsSheet:
         self._event_log = event_log
         self._people: dict[str, PersonSection] = {}
         self._server = ""
-        page.on_click("save-report", self._save)
+        page.on_click("save-report", self.save)
 
     async def open(self, server: str) -> None:
         """Open the dialog, and add one participant per turn of the event loop; `server` is the server's name."""
@@ -128,7 +128,7 @@ class StatisticsSheet:
             call(self._list, "append", self._people[member.user].element)
             self._people[member.user].show(self._state)
 
-    def _save(self) -> None:
+    def save(self) -> None:
         """Let the browser save the report."""
         page = get(window, "signald")
         facts = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import layout, texts
+from .call_summary import CallSummary
 from .local_devices import LocalDevices
 from .network_state import NetworkState
 from .notices import Notices
@@ -27,7 +28,7 @@ NEXT = {
     START: (CONNECTING, TEST),
     CONNECTING: (SESSION, START, FAILED),
     SESSION: (ENDED, FAILED, CONNECTING),
-    ENDED: (START,),
+    ENDED: (START, CONNECTING),
     FAILED: (START, CONNECTING),
     TEST: (START,),
 }
@@ -56,6 +57,8 @@ class PageState:
         devices: the local camera, microphone, loudspeaker and screen.
         layout: how the person arranged pictures and panels.
         notices: the messages to the person.
+        summary: the duration and the quality of the last call.
+        returnable: whether the person can go back into the call that has ended.
 
     """
 
@@ -68,6 +71,8 @@ class PageState:
         self.devices = LocalDevices()
         self.layout = StageLayout()
         self.notices = Notices()
+        self.summary = CallSummary()
+        self.returnable = False
         self._ticked = 0.0
 
     @property
@@ -149,6 +154,7 @@ class PageState:
         self.devices.reset()
         self.layout.reset()
         self.notices.reset()
+        self.summary.reset()
         return True
 
     def return_to_start(self) -> None:
@@ -226,7 +232,7 @@ class PageState:
         successor, participants.successor = participants.successor, ""
         if successor == user:
             self.notices.outcome = texts.HUNG_UP + " " + news
-            self._end()
+            self._end(True)
 
     def settings_changed(self, locked: bool, lobby: bool, announced: bool = False) -> None:
         """Store the session's settings; `announced`: the host has just changed them, which the others are told."""
@@ -255,7 +261,7 @@ class PageState:
         if reason == "host-gone" and self._detach():
             self.notices.notice = texts.OTHER_LOST_SERVER
         else:
-            self._end()
+            self._end(self._reopens or reason == "host-gone")
 
     def server_lost(self, problem: str) -> None:
         """Fail, because the connection to the server is over; a call that is connected goes on without it."""
@@ -361,10 +367,14 @@ class PageState:
         seconds, self._ticked = now - self._ticked, now
         self.notices.tick(now)
         network = self.network
+        members = self.participants.members
+        if self.stage == CONNECTED:
+            offline = network.offline_for is not None
+            self.summary.add(seconds, [member.rating(members, offline)[0] for member in members])
         if network.offline_for is not None:
             network.offline_for += seconds
         wanted = []
-        for member in self.participants.members[:]:
+        for member in members[:]:
             member.elapse(seconds)
             if member.away or member.expected or not network.can_negotiate:
                 continue
@@ -399,7 +409,7 @@ class PageState:
             if self.role == HOST:
                 outcome = texts.HUNG_UP_HOST if self.session.has_host_key else texts.YOU_ENDED
             self.notices.outcome = outcome
-            self._end()
+            self._end(self.role != HOST or self._reopens)
 
     # Consequences
 
@@ -420,7 +430,7 @@ class PageState:
         if members or not self.network.detached:
             return
         if self.notices.outcome:
-            self._end()
+            self._end(True)
         else:
             self._fail(texts.SERVER_LOST)
 
@@ -444,7 +454,13 @@ class PageState:
         else:
             self._fail(problem)
 
-    def _end(self) -> None:
+    @property
+    def _reopens(self) -> bool:
+        """Whether this person can open the session again as its host."""
+        return self.role == HOST and self.session.has_host_key
+
+    def _end(self, returnable: bool) -> None:
+        self.returnable = returnable
         self._close(ENDED, "")
 
     def _fail(self, problem: str) -> None:

@@ -132,6 +132,11 @@ NOT_LOADED = "This part of the page could not be loaded. Check your connection t
 
 # Outcomes of a call
 
+DURATION = "Duration: {}."
+DURATION_QUALITY = "Duration: {}. Connection: {}."
+REJOIN = "Rejoin"
+OPEN_SAME = "Open the same call again"
+
 HUNG_UP = "You left the call."
 YOU_ENDED = "You ended the call."
 HUNG_UP_HOST = "You ended the call. Its link opens it again, here."

@@ -72,6 +72,8 @@ def _focus(now: PageState) -> str:
     stage = now.stage
     if stage == page_state.START and (now.session.invited_id or now.notices.problem):
         return "session-input" if now.notices.problem else "join"
+    if stage == page_state.ENDED and now.returnable:
+        return "rejoin"
     return FOCUS.get(stage, "")
 
 
@@ -160,6 +162,11 @@ def _waiting_screen(now: PageState, values: View) -> None:
 
 
 def _end_screen(now: PageState, stage: str, values: View) -> None:
+    returnable = now.returnable and stage == page_state.ENDED
+    values["rejoin", "hidden"] = not returnable
+    values["rejoin", "text"] = texts.OPEN_SAME if now.role == page_state.HOST else texts.REJOIN
+    values["call-summary", "text"] = now.summary.sentence() if stage in OVER else ""
+    values["end-report", "hidden"] = not now.summary.seconds
     again = texts.USE_HERE if now.notices.problem == texts.TAKEN_OVER else texts.AGAIN
     values["again", "text"] = again if stage == page_state.FAILED else texts.HOME
     values["home", "hidden"] = stage != page_state.FAILED

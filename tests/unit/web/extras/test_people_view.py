@@ -13,6 +13,7 @@ from signald_page.client.extras.people_view import (
     MAKE_HOST,
     MUTE,
     REMOVE,
+    REMOVE_AND_LOCK,
     HostActions,
     rows,
     view,
@@ -132,6 +133,18 @@ class QuestionTests(SynchronousTestCase):
             self.assertEqual(self.question(), (action, "bob"))
             self.assertEqual(self.actions.answer(action), (action, "bob"))
             self.assertEqual(self.question(), ("", ""))
+
+    def test_remove_and_lock(self) -> None:
+        """The host can remove somebody and lock the call with one answer, unless it is locked already."""
+        self.assertTrue(view(self.actions, self.state)["confirm-lock", "hidden"])
+        self.actions.request(REMOVE, "bob")
+        self.assertFalse(view(self.actions, self.state)["confirm-lock", "hidden"])
+        self.assertEqual(self.actions.answer(REMOVE_AND_LOCK), (REMOVE_AND_LOCK, "bob"))
+        self.actions.request(MAKE_HOST, "bob")
+        self.assertEqual(self.actions.answer(REMOVE_AND_LOCK), ("", ""))
+        self.state.session.locked = True
+        self.actions.request(REMOVE, "bob")
+        self.assertTrue(view(self.actions, self.state)["confirm-lock", "hidden"])
 
     def test_refused(self) -> None:
         """A refusal or a second answer returns no action."""

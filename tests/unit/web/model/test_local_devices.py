@@ -25,9 +25,7 @@ class MissingDeviceTests(SynchronousTestCase):
 
     def test_once(self) -> None:
         """The same missing devices are mentioned once, also in later calls; the note stays until it is dismissed."""
-        self.assertEqual(
-            self.stop("", "missing"), ("No camera was found.", True)
-        )
+        self.assertEqual(self.stop("", "missing"), ("No camera was found.", True))
         self.assertIn("No camera", self.stop("", "missing")[0])
         self.devices.problem = ""
         self.assertEqual(self.stop("", "missing"), ("", True))

@@ -292,6 +292,36 @@ class SessionTests(SynchronousTestCase):
             page.session_ended(reason)
             self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.ENDED.get(reason, texts.CALL_OVER)))
 
+    def test_ways_back(self) -> None:
+        """A guest who left, or whose host was lost, can rejoin, and a host with the key can open the call again."""
+        guest = guest_page("ann")
+        guest.hung_up()
+        self.assertTrue(guest.returnable)
+        self.assertTrue(guest.start_call(GUEST, ID))
+        guest.session_joined(ID, GUEST, [RemotePeer("ann")])
+        for reason, returnable in (("removed", False), ("by-host", False), ("replaced", False), ("host-gone", True)):
+            page = guest_page("ann", connected=False)
+            page.session_ended(reason)
+            self.assertEqual((page.stage, page.returnable), ("ended", returnable), reason)
+        for key in (True, False):
+            host, idle = host_page("bob"), host_page()
+            host.session.has_host_key = idle.session.has_host_key = key
+            host.hung_up()
+            idle.session_ended("idle")
+            self.assertEqual((host.returnable, idle.returnable), (key, key))
+
+    def test_the_summary(self) -> None:
+        """The summary counts the time in which somebody was connected, and begins anew with each call."""
+        page = guest_page("ann", connected=False)
+        page.tick(1.0)
+        page.connection_changed("ann", "connected")
+        page.tick(3.0)
+        page.tick(6.0)
+        self.assertEqual(page.summary.seconds, 5.0)
+        page.hung_up()
+        page.start_call(GUEST, ID)
+        self.assertEqual(page.summary.seconds, 0.0)
+
     def test_a_host_who_lost_only_the_server(self) -> None:
         """A peer connection outlives a session whose host lost the signaling connection.
 

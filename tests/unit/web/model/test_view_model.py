@@ -160,6 +160,21 @@ class ScreenTests(SynchronousTestCase):
         self.assertEqual((after["again", "text"], after["home", "hidden"]), (texts.HOME, True))
         self.assertEqual((broken["again", "text"], broken["home", "hidden"]), (texts.AGAIN, False))
 
+    def test_ways_back(self) -> None:
+        """After a call that can go on, the way back comes first; duration and quality are shown, and a report."""
+        for page, text in ((guest_page("ann"), texts.REJOIN), (host_page("bob"), texts.OPEN_SAME)):
+            page.session.has_host_key = True
+            page.tick(10.0)
+            self.assertTrue(view(page)["rejoin", "hidden"])
+            page.hung_up()
+            shown = view(page)
+            self.assertEqual((shown["rejoin", "hidden"], shown["rejoin", "text"]), (False, text))
+            self.assertEqual((shown[PAGE, "focus"], shown["end-report", "hidden"]), ("rejoin", False))
+            self.assertEqual(shown["call-summary", "text"], "Duration: 0:10.")
+        removed = guest_page("ann")
+        removed.session_ended("removed")
+        self.assertEqual((view(removed)["rejoin", "hidden"], view(removed)[PAGE, "focus"]), (True, "again"))
+
     def test_focus(self) -> None:
         """Each stage names the element that receives the focus; after a refused id it is the id field."""
         page = start_page()
