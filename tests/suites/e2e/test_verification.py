@@ -94,6 +94,48 @@ class VerificationCase(CallTestCase):
         return host, guest
 
 
+class OfferTests(VerificationCase):
+    """Tests of the offer to verify a connection."""
+
+    def check(self, guest_name: str) -> None:
+        """Let one person take the offer, and the other one decline it."""
+        host, guest = self.call(self.daemon.url, guest_name=guest_name)
+        for page in (host, guest):
+            page.wait_for_text("verify-offer-text", "Compare seven pictures")
+        guest.tab.click("#verify-later")
+        until(lambda: not guest.shown("verify-offer"), PATIENCE, "no offer")
+        host.tab.click("#verify-now")
+        until(lambda: host.tab.evaluate(OPEN), PATIENCE, "the sheet")
+        until(lambda: len(host.tab.evaluate(WORDS)) == 7, PATIENCE, "a code")
+        self.assertFalse(host.shown("verify-offer"))
+        host.close_sheet()
+        for page in (host, guest):
+            page.tab.reload()
+            page.wait_for("connected")
+            page.wait_for_label("compare")
+            self.assertFalse(page.shown("verify-offer"))
+
+    def test_chromium(self) -> None:
+        """The offer appears after the first connection, once, whether it is taken or declined."""
+        self.check("Chromium")
+
+    def test_firefox(self) -> None:
+        """The offer appears and goes in Firefox as well."""
+        self.check("Firefox")
+
+    def test_pictures(self) -> None:
+        """The symbols are pictures of the server, drawn without a font for emoji."""
+        host, guest = self.call(self.daemon.url, guest_name="Firefox")
+        for page in (host, guest):
+            page.code()
+            drawn = """[...document.querySelectorAll('#verify-code use')]
+                .filter(use => use.href.baseVal.startsWith('/assets/code-symbols'))
+                .filter(use => use.getBBox().width > 10).length"""
+            until(lambda page, drawn: page.tab.evaluate(drawn) == 7, PATIENCE, "seven pictures", page, drawn)
+            text = page.tab.evaluate("document.getElementById('verify-code').textContent")
+            self.assertTrue(text.isascii(), text)
+
+
 class HonestTests(VerificationCase):
     """Tests with a server that forwards messages unchanged."""
 

@@ -1,4 +1,4 @@
-"""Tests of the script that updates the vendored files, and accepts only pinned files."""
+"""Tests of the scripts that update the vendored files, and accept only pinned files."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import brotli
 from twisted.trial.unittest import SynchronousTestCase
 
 
-def load_script() -> ModuleType:
-    """Load the script as a module, since it is not part of a package."""
-    with as_file(files("signald_page") / "vendor" / "refresh.py") as path:
-        spec = importlib.util.spec_from_file_location("refresh", path)
+def load_script(name: str = "refresh") -> ModuleType:
+    """Load a script as a module, since it is not part of a package."""
+    with as_file(files("signald_page") / "vendor" / f"{name}.py") as path:
+        spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -82,6 +82,56 @@ class RefreshTests(SynchronousTestCase):
         self.patch(sys, "stderr", io.StringIO())
         self.assertEqual(self.refresh.main([]), 2)
         self.assertEqual(self.refresh.main([str(self.folder / "missing.tgz")]), 1)
+
+
+class SymbolTests(SynchronousTestCase):
+    """The script for the pictures of verification codes joins them to one file."""
+
+    def setUp(self) -> None:
+        """Make a tarball with one picture."""
+        self.refresh = load_script("refresh_symbols")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.tarball = Path(folder.name) / "packed.tgz"
+        self.package = {"name": self.refresh.NAME, "version": self.refresh.VERSION}
+        self.picture = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 36 36"><path d="M0 0"/></svg>\n'
+
+    def unpack(self, wanted: str) -> str:
+        """Pack the tarball, and return the file of symbols."""
+        with tarfile.open(self.tarball, "w:gz") as archive:
+            for name, text in (("package.json", json.dumps(self.package)), ("1f433.svg", self.picture)):
+                member = tarfile.TarInfo(f"package/{name}")
+                member.size = len(text.encode())
+                archive.addfile(member, io.BytesIO(text.encode()))
+        return str(self.refresh.unpack(self.tarball, wanted))
+
+    def test_symbols(self) -> None:
+        """Each picture becomes a symbol, unchanged, below the licence."""
+        text = self.unpack("🐳")
+        self.assertIn('<symbol id="1f433" viewBox="0 0 36 36"><path d="M0 0"/></symbol>\n', text)
+        self.assertIn("CC-BY 4.0", text)
+
+    def test_the_vendored_file(self) -> None:
+        """The vendored file has the symbols of the page, in their order."""
+        text = (files("signald_page") / "code-symbols.svg").read_text()
+        self.assertTrue(text.startswith(self.refresh.HEAD))
+        places = [text.index(f'<symbol id="{ord(character):x}"') for character in self.refresh.emoji()]
+        self.assertEqual((len(places), places), (64, sorted(places)))
+
+    def test_refused(self) -> None:
+        """Another version, a missing picture and one of another size are rejected."""
+        self.assertRaises(self.refresh.RefreshError, self.unpack, "🦊")
+        self.picture = self.picture.replace("36", "48")
+        self.assertRaises(self.refresh.RefreshError, self.unpack, "🐳")
+        self.package["version"] = "9.9.9"
+        error = self.assertRaises(self.refresh.RefreshError, self.unpack, "")
+        self.assertIn("9.9.9, not", str(error))
+
+    def test_command(self) -> None:
+        """Wrong arguments and an unusable tarball lead to a non-zero exit status, and change nothing."""
+        self.patch(sys, "stderr", io.StringIO())
+        self.assertEqual(self.refresh.main([]), 2)
+        self.assertEqual(self.refresh.main([str(self.tarball)]), 1)
 
 
 class TestsOwnTests(SynchronousTestCase):

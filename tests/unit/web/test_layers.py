@@ -16,6 +16,7 @@ from typing import NamedTuple
 from twisted.trial.unittest import SynchronousTestCase
 
 import signald_page.client
+from signald_page.client.extras.code_symbols import EMOJI, picture_id
 from signald_page.client.model.mesh import CAPACITY
 
 PAGE = files("signald_page")
@@ -71,6 +72,7 @@ WITHOUT_BROWSER = {
     "model.translation": set[str](),
     "model.trust": {"model.texts", "model.verification"},
     "model.verification": set[str](),
+    "model.verification_offer": {"model.verification"},
     "model.view_model": {"model.devices", "model.page_state", "model.texts"},
     "model.webrtc_stats": set[str](),
     "extras.calendar_file": set[str](),
@@ -360,6 +362,15 @@ class VendoredTests(SynchronousTestCase):
         digest = hashlib.sha256(PAGE.joinpath("vendor/lean-qr.mjs").read_bytes()).hexdigest()
         self.assertIn(digest, readme)
         self.assertIn("MIT License", PAGE.joinpath("vendor/LICENSE.lean-qr").read_text())
+
+    def test_pictures_of_the_code(self) -> None:
+        """There is a picture for each symbol of a code; the licence, and where they are from, are documented."""
+        pictures = PAGE.joinpath("code-symbols.svg").read_bytes()
+        found = re.findall(rb'<symbol id="([0-9a-f]+)" viewBox="0 0 36 36"><', pictures)
+        self.assertEqual([ident.decode() for ident in found], [picture_id(number) for number in range(len(EMOJI))])
+        self.assertIn(b"CC-BY 4.0", pictures)
+        readme = PAGE.joinpath("vendor/README.md").read_text()
+        self.assertIn(hashlib.sha256(pictures).hexdigest(), readme)
 
     def test_icons(self) -> None:
         """Each symbol of the document has the shapes of an icon of the library; a slash may be added."""

@@ -18,6 +18,7 @@ __all__ = [
     "language",
     "mute_hints",
     "name",
+    "offers_verification",
     "relay_only",
     "save_call",
     "save_crash_copy",
@@ -30,6 +31,7 @@ __all__ = [
     "save_single_keys",
     "save_sounds",
     "save_token",
+    "save_verification_offered",
     "saved_call",
     "session_settings",
     "single_keys",
@@ -50,6 +52,7 @@ RELAY_ONLY = "signald.relay-only"
 DEVICES = "signald.devices"
 NO_HINTS = "signald.no-hints"
 NO_SOUNDS = "signald.no-sounds"
+VERIFICATION_OFFERED = "signald.verification-offered"
 """Keys in `localStorage`, which all tabs share and which persists when the browser is closed."""
 
 MAX_HOST_KEYS = 20
@@ -210,6 +213,16 @@ def sounds() -> bool:
 def save_sounds(wanted: bool) -> None:
     """Store whether sounds signal what others do in a call."""
     _write("localStorage", NO_SOUNDS, None if wanted else "1")
+
+
+def offers_verification() -> bool:
+    """Return whether the person has not yet answered the offer to verify a connection."""
+    return not _text("localStorage", VERIFICATION_OFFERED)
+
+
+def save_verification_offered() -> None:
+    """Store that the person has answered the offer to verify a connection."""
+    _write("localStorage", VERIFICATION_OFFERED, "1")
 
 
 def _text(storage: str, key: str) -> str | None:

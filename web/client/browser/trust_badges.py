@@ -1,10 +1,13 @@
-"""The verification badges beside people's names, which open the verification sheet."""
+"""The verification badges beside people's names, and the offer to verify, which open the verification sheet."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..model import texts
 from ..model.trust import badge
+from ..model.verification_offer import offered_user
+from . import storage
 from .bridge import call, get, listen, load_extras, put, spawn
 
 if TYPE_CHECKING:
@@ -33,9 +36,13 @@ class TrustBadges:
         self._peers = peers
         self._remotes = page.element("remotes")
         self._sheet: VerifySheet | None = None
+        self._offering = storage.offers_verification()
+        self._offered = ""
         listen(self._remotes, "click", self._clicked)
         for name in ("privacy", "open-verify"):
             page.on_click(name, lambda: self._open_sheet(""))
+        page.on_click("verify-now", lambda: self._open_sheet(self._offered))
+        page.on_click("verify-later", self._answer_offer)
 
     def show(self) -> None:
         """Show whether the connection with each participant is verified."""
@@ -53,6 +60,27 @@ class TrustBadges:
                 call(call(button, "querySelector", "use"), "setAttribute", "href", "#icon-" + icon)
         if self._sheet is not None:
             self._sheet.update()
+        self._show_offer()
+
+    def _show_offer(self) -> None:
+        """Offer to verify the first connection that can be verified, until the person has answered once."""
+        user = offered_user(self._state, self._verification_state) if self._offering else ""
+        member = self._state.participants.find(user)
+        if user != self._offered:
+            self._offered = user
+            put(self._page.element("verify-offer"), "hidden", not user)
+            name = texts.THE_OTHER if member is None or not member.name else member.name
+            put(self._page.element("verify-offer-text"), "textContent", texts.VERIFY_OFFER.format(name) if user else "")
+
+    def _verification_state(self, user: str) -> str:
+        return self._trust.verification(user).state
+
+    def _answer_offer(self) -> None:
+        """Never offer it again in this browser."""
+        if self._offering:
+            self._offering = False
+            storage.save_verification_offered()
+            self._show_offer()
 
     def _clicked(self, event: Any) -> None:
         button = call(get(event, "target"), "closest", ".trust")
@@ -61,6 +89,8 @@ class TrustBadges:
 
     async def _open_sheet(self, user: str) -> None:
         """Open the sheet for this participant; an empty user selects the first participant."""
+        if self._state.in_session:
+            self._answer_offer()
         if self._sheet is None:
             if not await load_extras():
                 return

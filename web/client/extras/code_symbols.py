@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["EMOJI"]
+__all__ = ["EMOJI", "picture_id"]
 
 EMOJI = (
     "🐳🦊🐸🦉🦈🐝🦀🦘🦔🐍🦆🐓🦇🐊🦒🐞"
@@ -12,3 +12,8 @@ EMOJI = (
 )
 """Each symbol is one code point of Unicode 11 (2018) or before. Its position must never change, because it is its
 number."""
+
+
+def picture_id(number: int) -> str:
+    """Return the id of a symbol in `web/code-symbols.svg`: the code point of its emoji in hexadecimal."""
+    return f"{ord(EMOJI[number]):x}"

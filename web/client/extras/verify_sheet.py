@@ -10,7 +10,7 @@ from ..browser.bridge import BrowserError, call, get, put, spawn
 from ..browser.page import PagePart
 from ..model import texts as sentences
 from ..model.webrtc_stats import totals
-from .elements import create, list_options
+from .elements import create, list_options, svg
 from .verify_view import path, symbols, view
 
 if TYPE_CHECKING:
@@ -129,10 +129,11 @@ class VerifySheet:
         self._code = code
         row = self._page.element("verify-code")
         put(row, "textContent", "")
-        for emoji, word in symbols(code):
+        pictures = call(row, "getAttribute", "data-pictures")
+        for ident, word in symbols(code):
             item = create("li")
-            picture = create("span", emoji)
-            # The word says the same as the emoji, which a screen reader may call by another word.
-            call(picture, "setAttribute", "aria-hidden", "true")
+            # The word says the same as the picture.
+            picture = svg("svg", {"aria-hidden": "true"})
+            call(picture, "append", svg("use", {"href": pictures + "#" + ident}))
             call(item, "append", picture, create("span", word))
             call(row, "append", item)

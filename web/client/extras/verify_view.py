@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..model.verification import ANSWERABLE, CONFIRMED, DENIED, NOT_VERIFIED
 from . import extra_texts
-from .code_symbols import EMOJI
+from .code_symbols import picture_id
 
 if TYPE_CHECKING:
     from typing import Any
@@ -50,9 +50,9 @@ def view(
 
 
 def symbols(code: list[int]) -> list[tuple[str, str]]:
-    """Return the emoji and the word of each symbol."""
+    """Return the id of the picture and the word of each symbol."""
     words = extra_texts.CODE_WORDS.split()
-    return [(EMOJI[number], words[number]) for number in code]
+    return [(picture_id(number), words[number]) for number in code]
 
 
 def path(figures: dict[str, Any]) -> str:

@@ -109,6 +109,7 @@ VERIFY_AGAIN = "The connection with {} began anew: compare the codes again."
 VERIFIED_NO_MORE = (
     "The connection with {} is not verified any more: it may have been taken over. Say nothing that must stay private."
 )
+VERIFY_OFFER = "Is anybody between you and {}? Compare seven pictures to find out."
 NEW_DEVICE = "Another device was plugged in. You can choose it under “Devices and settings”."
 TALKING = "You are muted: nobody hears you."
 SHARING = "You are showing your screen."
