@@ -26,6 +26,12 @@ UNANSWERED = "MediaDevices.prototype.getUserMedia = () => new Promise(() => {})"
 REFUSED = "MediaDevices.prototype.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
 NO_DEVICES = "MediaDevices.prototype.enumerateDevices = () => Promise.resolve([])"
 
+#: JavaScript that takes WebAssembly away, as Lockdown Mode of iOS and the level "Safer" of Tor Browser do.
+NO_WEBASSEMBLY = "delete globalThis.WebAssembly"
+
+#: JavaScript that makes a browser of 2020: without menus that float.
+OLD = "delete HTMLElement.prototype.popover"
+
 
 class ScreenTestCase(CallTestCase):
     """A test case with a daemon and pages in Chromium, which are closed at the end of each test."""
@@ -95,6 +101,18 @@ def before_a_call(case: ScreenTestCase) -> Screens:
     page.join("000-0000-000")
     page.wait_for_text("error", "no call")
     yield "error", page
+
+
+def lacking(case: ScreenTestCase) -> Screens:
+    """Visit the screen of a browser without WebAssembly, and of one that is too old."""
+    for name, prepare in (("lacking", NO_WEBASSEMBLY), ("too-old", OLD)):
+        tab = chromium().tab(viewport=WIDE, reduced_motion="reduce")
+        case.addCleanup(tab.close)
+        tab.page.add_init_script(prepare)
+        page = CallPage(tab)
+        tab.open(case.daemon.url)
+        until(lambda page: page.shown("unsupported"), PATIENCE, "the notice", page)
+        yield name, page
 
 
 def connectivity(case: ScreenTestCase) -> Screens:
@@ -238,6 +256,7 @@ def with_a_peer_that_freezes(case: ScreenTestCase) -> Screens:
 
 
 JOURNEYS: tuple[Callable[[ScreenTestCase], Screens], ...] = (
+    lacking,
     before_a_call,
     connectivity,
     invited,

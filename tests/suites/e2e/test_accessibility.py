@@ -15,6 +15,7 @@ from tests.suites.e2e.screens import (
     host_of_a_call,
     host_with_a_lobby,
     invited,
+    lacking,
     tab_of,
     with_a_peer_that_freezes,
     without_a_path,
@@ -63,6 +64,10 @@ class AccessibilityTests(ScreenTestCase):
     def test_before_a_call(self) -> None:
         """The start screen, its dialogs, an error message and the self-view are accessible."""
         self.look(before_a_call)
+
+    def test_lacking(self) -> None:
+        """The notices for browsers that lack something are accessible."""
+        self.look(lacking)
 
     def test_connectivity(self) -> None:
         """The connectivity test is accessible."""

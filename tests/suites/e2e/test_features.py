@@ -7,17 +7,11 @@ from tests.suites.e2e.browsers import chromium
 from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.firefox import Firefox
-from tests.suites.e2e.screens import tab_of
+from tests.suites.e2e.screens import NO_WEBASSEMBLY, OLD, tab_of
 from tests.suites.e2e.waiting import until
-
-#: JavaScript that takes WebAssembly away, as Lockdown Mode of iOS and the level "Safer" of Tor Browser do.
-NO_WEBASSEMBLY = "delete globalThis.WebAssembly"
 
 #: JavaScript that takes WebRTC away, as Tor Browser does.
 NO_WEBRTC = "delete globalThis.RTCPeerConnection"
-
-#: JavaScript that makes a browser of 2020: without menus that float.
-OLD = "delete HTMLElement.prototype.popover"
 
 #: JavaScript that refuses some ICE servers, as Firefox refuses `stuns:`.
 REFUSES_SERVER = """(() => {

@@ -154,7 +154,7 @@ class ShortcutTests(CallTestCase):
         self.assertTrue(self.on("mute"))
 
     def test_space_presses_buttons(self) -> None:
-        """If a button has the focus, the space bar presses the button and nothing else."""
+        """A short press of the space bar presses the button that has the focus, and nothing else."""
         self.tab.evaluate("document.getElementById('camera').focus()")
         until(lambda: self.on("camera"), PATIENCE, "the camera")
         self.keys.press("m")
@@ -162,6 +162,50 @@ class ShortcutTests(CallTestCase):
         self.keys.press("Space")
         until(lambda: not self.on("camera"), PATIENCE, "no camera")
         self.assertFalse(self.on("mute"))
+
+    def test_space_talks_on_a_button(self) -> None:
+        """Held on any focused button, the space bar talks, and does not press the button when it is released."""
+        self.keys.press("m")
+        self.wait_for_microphone(False)
+        for name in ("copy", "hang-up", "people-button", "mute"):
+            self.tab.evaluate(f"document.getElementById('{name}').focus()")
+            self.keys.down("Space")
+            self.wait_for_microphone(True)
+            self.keys.up("Space")
+            self.wait_for_microphone(False)
+            self.assertEqual(self.me.state, "waiting")
+            self.assertFalse(self.me.shown("side"))
+
+    def test_escape_leads_to_the_stage(self) -> None:
+        """After Escape in a panel the stage has the focus, and the first press of the space bar talks."""
+        self.keys.press("m")
+        self.wait_for_microphone(False)
+        self.keys.press("p")
+        until(lambda: self.me.shown("side"), PATIENCE, "the panel")
+        self.keys.press("Escape")
+        until(lambda: not self.me.shown("side"), PATIENCE, "no panel")
+        until(lambda: self.tab.evaluate("document.activeElement.id") == "stage", PATIENCE, "the focus on the stage")
+        self.keys.down("Space")
+        self.wait_for_microphone(True)
+        self.keys.up("Space")
+        self.wait_for_microphone(False)
+        self.assertFalse(self.me.shown("side"))
+
+    def test_the_first_key(self) -> None:
+        """The space bar talks when it is the first key that is pressed, however slowly the shortcuts arrive."""
+        tab = chromium().tab()
+        self.addCleanup(tab.close)
+        tab.page.route("**/assets/extras.*", lambda route: (tab.page.wait_for_timeout(500), route.continue_()))
+        page = CallPage(tab)
+        page.open(self.daemon.url)
+        page.host()
+        until(lambda: tab.evaluate("document.getElementById('mute').dataset.on") == "true", PATIENCE, "sound")
+        tab.click("#mute")
+        tab.evaluate("document.activeElement.blur()")
+        tab.page.keyboard.down("Space")
+        until(lambda: tab.evaluate("document.getElementById('mute').dataset.on") == "true", PATIENCE, "talking")
+        tab.page.keyboard.up("Space")
+        until(lambda: tab.evaluate("document.getElementById('mute').dataset.on") == "false", PATIENCE, "silence")
 
     def test_sheet(self) -> None:
         """The question mark opens and closes the list of all shortcuts, and Escape closes it."""
@@ -212,6 +256,9 @@ class FirefoxTests(CallTestCase):
             ("keydown", "m", "KeyM", False),
             ("keydown", " ", "Space", True),
             ("keyup", " ", "Space", False),
+            ("focus", "", "hang-up", False),
+            ("keydown", " ", "Space", True),
+            ("keyup", " ", "Space", False),
         ):
             self.send(page, name, key, code)
             wanted = f"document.getElementById('mute').dataset.on == '{str(on).lower()}'"
@@ -220,6 +267,9 @@ class FirefoxTests(CallTestCase):
         until(lambda: page.tab.evaluate("document.getElementById('shortcuts').open"), PATIENCE, "the sheet")
 
     def send(self, page: CallPage, name: str, key: str, code: str) -> None:
-        """Dispatch a keyboard event to the document."""
+        """Dispatch a keyboard event to the document, or move the focus to an element."""
+        if name == "focus":
+            page.tab.evaluate(f"void document.getElementById('{code}').focus()")
+            return
         event = f"new KeyboardEvent('{name}', {{key: '{key}', code: '{code}', bubbles: true}})"
         page.tab.evaluate(f"void document.body.dispatchEvent({event})")

@@ -277,7 +277,7 @@ class StageTests(CallTestCase):
 
     def test_messages_that_cannot_be_shown(self) -> None:
         """If the chat panel cannot be fetched, the page reports it once, and continues to work."""
-        host, guest = self.call()
+        host, guest = self.page(), self.page()
         assert isinstance(host.tab, ChromiumTab)
         tries: list[str] = []
 
@@ -286,6 +286,9 @@ class StageTests(CallTestCase):
             route.abort()
 
         host.tab.context.route("**/assets/extras.*", refuse)
+        guest.join(host.host())
+        for page in (host, guest):
+            page.wait_for("connected")
         guest.tab.click("#chat-button")
         guest.tab.type("#chat-text", "Hello")
         guest.tab.click("#chat-form button")

@@ -263,7 +263,7 @@ class HonestTests(VerificationCase):
         until(lambda: page.tab.evaluate("document.getElementById('relay-only').checked"), PATIENCE, "the switch")
         page.tab.click("#relay-only")
         page.close_sheet()
-        page.join(host.text("session-id"))
+        page.join()
         page.wait_for("connected")
 
 

@@ -1,4 +1,4 @@
-"""Loads the keyboard shortcuts when a key is first pressed outside a text field."""
+"""Loads the keyboard shortcuts in a call, or when a key is first pressed outside a text field."""
 
 from __future__ import annotations
 
@@ -26,16 +26,27 @@ class KeyboardLoader:
         self._state = state
         self._keyboard: Keyboard | None = None
         self._requested = False
+        self._preloaded = False
         self._last_event: Any = None
+        self._held = False
         listen(window, "keydown", self._key_pressed)
+        for event in ("keyup", "blur"):
+            listen(window, event, lambda event: self._key_released())
         for name in ("shortcuts-button", "open-shortcuts"):
             page.on_click(name, self._show_sheet)
         page.on("controls", "click", self._clicked)
 
     def update(self) -> None:
-        """Mute or unmute the microphone while its push-to-talk key is held."""
+        """Mute or unmute the microphone while its push-to-talk key is held; load the shortcuts for a call."""
         if self._keyboard is not None:
             self._keyboard.update()
+        elif self._state.stage in ("waiting", "connected") and not self._preloaded:
+            # Push-to-talk is to work from the first press.
+            self._preloaded = True
+            spawn(self._preload())
+
+    async def _preload(self) -> None:
+        await self._load()
 
     def _clicked(self, event: Any) -> None:
         """Remove the focus from a clicked device button, so that the space key does not press the button again."""
@@ -46,16 +57,19 @@ class KeyboardLoader:
     def _key_pressed(self, event: Any) -> None:
         if self._keyboard is None and get(event, "target", "tagName") not in TEXT_FIELDS:
             self._last_event = event
+            self._held = True
             if not self._requested:
                 self._requested = True
                 spawn(self._replay_key())
 
+    def _key_released(self) -> None:
+        self._held = False
+
     async def _replay_key(self) -> None:
         """Handle the last key that was pressed while the shortcuts were loaded."""
         keyboard = await self._load()
-        # The space key works while it is held, and may have been released by now. If it is still held, its key event
-        # repeats.
-        if keyboard is not None and get(self._last_event, "key") != " ":
+        # The space key works while it is held, and may have been released by now.
+        if keyboard is not None and (self._held or get(self._last_event, "key") != " "):
             keyboard.key_down(self._last_event)
 
     async def _show_sheet(self) -> None:

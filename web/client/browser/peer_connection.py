@@ -280,6 +280,17 @@ class PeerConnection:
         return report_entries(await wait(call(self._connection, "getStats")), webrtc_stats.TYPES, webrtc_stats.KEYS)
 
     @property
+    def sound_direction(self) -> str:
+        """The direction of the microphones' sound as seen from this side (`RTCRtpTransceiverDirection`).
+
+        It is `inactive` if the descriptions have no sound, and empty before the first negotiation.
+        """
+        for transceiver in call(self._connection, "getTransceivers"):
+            if get(transceiver, "receiver", "track", "kind") == AUDIO:
+                return get(transceiver, "currentDirection") or ""
+        return "inactive" if get(self._connection, "currentRemoteDescription") is not None else ""
+
+    @property
     def states(self) -> tuple[str, str]:
         """The ICE connection state and the peer connection state."""
         return get(self._connection, "iceConnectionState"), get(self._connection, "connectionState")

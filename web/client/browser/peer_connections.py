@@ -185,6 +185,8 @@ class PeerConnections:
 
     def media_changed(self) -> None:
         """Update the page, because a connection has a new description or one more remote track."""
+        for user, peer in self.by_user.items():
+            self._state.sound_negotiated(user, peer.sound_direction)
         self._refresh()
 
     def channel_opened(self, peer: PeerConnection) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from ..browser import storage
-from ..browser.bridge import call, get, listen, put, window
+from ..browser.bridge import call, get, listen, put, spawn, window
 from . import shortcut_sheet
-from .shortcuts import CLOSE, SHEET, TALK, PushToTalk, action, reserved_keys
+from .shortcuts import CLOSE, HOLD, SHEET, TALK, PushToTalk, action, reserved_keys
 
 if TYPE_CHECKING:
     from typing import Any
@@ -22,6 +23,11 @@ MODIFIERS = ("ctrlKey", "altKey", "metaKey", "isComposing", "defaultPrevented")
 
 MICROPHONE = "mute"
 
+HOLD_SECONDS = 0.2
+"""Seconds for which the space key is held on a focused button until it is push-to-talk and no press of the button.
+
+Shorter, a press of a muted person would send what the room sounds like."""
+
 
 class Keyboard:
     """Listens to the keyboard. A shortcut presses a button, which does the rest."""
@@ -31,6 +37,8 @@ class Keyboard:
         self._state = state
         self._document = get(window, "document")
         self._talk = PushToTalk()
+        self._space_presses = 0
+        self._space_held = False
         self._single = storage.single_keys()
         listen(window, "keydown", self.key_down)
         listen(window, "keyup", self._up)
@@ -53,6 +61,8 @@ class Keyboard:
         )
         if command == TALK:
             self._talk_down(event)
+        elif command == HOLD:
+            self._hold_down(event)
         elif command and not get(event, "repeat"):
             if command == SHEET:
                 call(event, "preventDefault")
@@ -63,18 +73,37 @@ class Keyboard:
                 call(event, "preventDefault")
 
     def _up(self, event: Any) -> None:
-        if self._talk.held and get(event, "code") == "Space":
-            call(event, "preventDefault")
-            self._release()
+        if get(event, "code") == "Space":
+            self._space_held = False
+            if self._talk.held:
+                # Otherwise the browser would press a focused button.
+                call(event, "preventDefault")
+                self._release()
 
     def _talk_down(self, event: Any) -> None:
         """Start push-to-talk; the space key must not scroll the page meanwhile."""
-        if self._can_press(MICROPHONE) and self._talk.press(self._state.devices.microphone.status):
-            self._press(MICROPHONE)
+        self._talk_if_muted()
         if self._talk.held:
             call(event, "preventDefault")
 
+    def _hold_down(self, event: Any) -> None:
+        """Start push-to-talk once the space key has been held on a button; its click is prevented on release."""
+        if not get(event, "repeat"):
+            self._space_held = True
+            self._space_presses += 1
+            spawn(self._talk_later(self._space_presses))
+
+    async def _talk_later(self, press: int) -> None:
+        await asyncio.sleep(HOLD_SECONDS)
+        if self._space_held and press == self._space_presses:
+            self._talk_if_muted()
+
+    def _talk_if_muted(self) -> None:
+        if self._can_press(MICROPHONE) and self._talk.press(self._state.devices.microphone.status):
+            self._press(MICROPHONE)
+
     def _release(self) -> None:
+        self._space_held = False
         if self._talk.held:
             self._talk.release()
             self.update()
@@ -111,9 +140,11 @@ class Keyboard:
         return pressed
 
     def _close(self) -> None:
-        """Close the side panel; in full screen the browser handles the key itself."""
+        """Close the side panel, and give the focus back to the stage; in full screen the browser handles the key."""
         if get(self._document, "fullscreenElement") is None:
             self._press("side-close")
+            if self._state.in_session:
+                call(self._page.element("stage"), "focus", {"preventScroll": True})
 
     # The list of shortcuts
 

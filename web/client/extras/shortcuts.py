@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from ..model.devices import ON, REQUESTED
 
-__all__ = ["ALL", "CLOSE", "NOTHING", "SHEET", "SHORTCUTS", "SPACE", "TALK", "PushToTalk", "action", "reserved_keys"]
+__all__ = [
+    "ALL",
+    "CLOSE",
+    "HOLD",
+    "NOTHING",
+    "SHEET",
+    "SHORTCUTS",
+    "SPACE",
+    "TALK",
+    "PushToTalk",
+    "action",
+    "reserved_keys",
+]
 
 TALK = "talk"
+HOLD = "hold"
 SHEET = "shortcuts"
 CLOSE = "close"
 
@@ -56,6 +69,8 @@ def reserved_keys(tag: str, kind: str, editable: bool, role: str) -> str:
 def action(key: str, code: str, reserved: str, dialog: str, single: bool) -> str:
     """Return the command of a key, empty for none; the caller excludes keys pressed with Ctrl, Alt or Meta.
 
+    `HOLD` is push-to-talk while a button has the focus: a short press belongs to the button.
+
     The checks come in this order: keys of the focused element, the open dialog, whether single-character shortcuts are
     switched off (WCAG 2.2, 2.1.4), the table.
 
@@ -70,9 +85,9 @@ def action(key: str, code: str, reserved: str, dialog: str, single: bool) -> str
     found = _meaning(key, code)
     if found == CLOSE:
         return "" if dialog else found
-    if reserved == ALL or (reserved == SPACE and found == TALK) or not single:
+    if reserved == ALL or not single or (dialog and dialog != found):
         return ""
-    return found if not dialog or dialog == found else ""
+    return HOLD if reserved == SPACE and found == TALK else found
 
 
 def _meaning(key: str, code: str) -> str:

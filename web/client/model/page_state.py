@@ -350,6 +350,12 @@ class PageState:
         if member is not None and not member.was_connected:
             member.reported_failure = True
 
+    def sound_negotiated(self, user: str, direction: str) -> None:
+        """Store in which direction sound goes between this person and somebody (`RTCRtpTransceiverDirection`)."""
+        member = self.participants.find(user)
+        if member is not None:
+            member.sound = direction
+
     def media_status_received(self, user: str, microphone: bool | None, camera: bool | None, screen: bool) -> None:
         """Store which of their devices somebody sends."""
         member = self.participants.find(user)

@@ -33,6 +33,7 @@ class RemotePeer:
         host: whether they are the session's host.
         microphone: whether they send sound of their microphone; None if their page does not say.
         camera: whether they send video of their camera; None if their page does not say.
+        sound: the negotiated direction of sound as seen from this side (`RTCRtpTransceiverDirection`); empty before.
         screen: whether they share their screen.
         has_shared: whether they shared their screen at any time.
         connection: the state of the peer connection (WebRTC 1.0 `RTCPeerConnectionState`).
@@ -68,6 +69,7 @@ class RemotePeer:
         self.was_connected = False
         self.gone = self.expected = False
         self.reported_failure = False
+        self.sound = ""
         self.waited = 0.0
         self.interrupted_for = 0.0
         self.quality.reset()

@@ -113,6 +113,11 @@ VERIFY_OFFER = "Is anybody between you and {}? Compare seven pictures to find ou
 NEW_DEVICE = "Another device was plugged in. You can choose it under “Devices and settings”."
 TALKING = "You are muted: nobody hears you."
 SHARING = "You are showing your screen."
+ONE_WAY = {
+    "sendonly": "You do not hear {}: their program sends no sound.",
+    "recvonly": "{} does not hear you: their program takes no sound.",
+    "inactive": "There is no sound between you and {}: their program has none.",
+}
 # Connection quality
 
 QUALITY = "Connection with {}: {}"

@@ -122,6 +122,10 @@ def status(now: PageState) -> str:
         away = [member for member in now.participants.members if member.away]
         if away:
             return texts.AWAY.format(away[0].name or texts.SOMEBODY)
+        if not notices.notice:
+            for member in now.participants.members:
+                if member.sound in texts.ONE_WAY and member.was_connected:
+                    return texts.ONE_WAY[member.sound].format(member.name or texts.SOMEBODY)
         return notices.notice or (texts.SHARING if now.devices.sharing else texts.CONNECTED)
     if stage == page_state.ENDED:
         return notices.outcome

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald_page.client.extras.shortcuts import (
     ALL,
     CLOSE,
+    HOLD,
     NOTHING,
     SHEET,
     SHORTCUTS,
@@ -56,8 +57,10 @@ class ActionTests(SynchronousTestCase):
             self.assertEqual(self.command(key, code, reserved=ALL), CLOSE if does == CLOSE else "")
 
     def test_button(self) -> None:
-        """A button handles only the space key itself."""
-        self.assertEqual(self.command(" ", reserved=SPACE), "")
+        """On a button, a short press of the space key belongs to the button, and a long one is push-to-talk."""
+        self.assertEqual(self.command(" ", reserved=SPACE), HOLD)
+        self.assertEqual(self.command(" ", reserved=SPACE, dialog="devices"), "")
+        self.assertEqual(self.command(" ", reserved=SPACE, single=False), "")
         self.assertEqual(self.command("m", reserved=SPACE), "mute")
 
     def test_dialog(self) -> None:

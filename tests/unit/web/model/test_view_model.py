@@ -207,6 +207,23 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual(self.status(page), texts.STARTING_DEVICES)
         self.assertFalse(view(page)["skip", "hidden"])
 
+    def test_one_way(self) -> None:
+        """The status says for as long as it is so that sound goes one way only, and to whom."""
+        page = guest_page("ann", "bob")
+        page.sound_negotiated("nobody", "inactive")
+        page.sound_negotiated("ann", "sendrecv")
+        self.assertEqual(self.status(page), texts.CONNECTED)
+        page.participants.members[1].name = "Bob"
+        for direction, words in (
+            ("sendonly", "do not hear Bob"),
+            ("recvonly", "Bob does not"),
+            ("inactive", "and Bob"),
+        ):
+            page.sound_negotiated("bob", direction)
+            self.assertIn(words, self.status(page))
+        page.notices.notice = "Something else."
+        self.assertEqual(self.status(page), "Something else.")
+
     def test_in_a_call(self) -> None:
         """Each stage of a call has a sentence, which notices replace."""
         waiting, calling, connected = host_page(), guest_page("ann", connected=False), guest_page("ann")
