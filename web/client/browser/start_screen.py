@@ -209,7 +209,10 @@ class StartScreen:
         This applies to the position on the screen and to the focus order.
         """
         form = self._page.element("join-form")
-        call(get(form, "parentNode"), "prepend" if joining else "append", form)
+        place = "prepend" if joining else "append"
+        call(get(form, "parentNode"), place, form)
+        # Between the name and the button, where the field for the id is hidden.
+        call(form, place, self._page.element("password-row"))
 
     def _fill_input(self, session: str) -> None:
         put(self._page.element("session-input"), "value", group_session_id(session))

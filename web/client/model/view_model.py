@@ -71,6 +71,8 @@ def view(now: PageState) -> View:
 def _focus(now: PageState) -> str:
     stage = now.stage
     if stage == page_state.START and (now.session.invited_id or now.notices.problem):
+        if now.session.password_required:
+            return "password"
         return "session-input" if now.notices.problem else "join"
     if stage == page_state.ENDED and now.returnable:
         return "rejoin"
@@ -145,8 +147,9 @@ def _start_screen(now: PageState, stage: str, values: View) -> None:
     for element in ("start", "options", "open-test", "shortcuts-button"):
         values[element, "hidden"] = guest
     # An id that does not work can be corrected.
+    corrects = bool(now.notices.problem) and not session.password_required
     for element in ("session-input", "session-input-label"):
-        values[element, "hidden"] = guest and not now.notices.problem
+        values[element, "hidden"] = guest and not corrects
     values["inviter", "text"] = texts.INVITED_BY.format(session.inviter) if guest and session.inviter else ""
     values["password-row", "hidden"] = not session.password_required
     values["start-screen", "on"] = bool(session.invited_id)

@@ -175,6 +175,26 @@ class ScreenTests(SynchronousTestCase):
         removed.session_ended("removed")
         self.assertEqual((view(removed)["rejoin", "hidden"], view(removed)[PAGE, "focus"]), (True, "again"))
 
+    def test_an_invited_guest(self) -> None:
+        """An invited guest sees who invites and Join; a wrong id can be corrected, and a password comes first."""
+        page = PageState()
+        page.show_start("7Q2M9RT6ZC", inviter="Ann")
+        hidden = ("start", "options", "open-test", "shortcuts-button", "session-input", "session-input-label")
+        self.assertEqual([view(page)[name, "hidden"] for name in hidden], [True] * len(hidden))
+        self.assertEqual(view(page)["inviter", "text"], texts.INVITED_BY.format("Ann"))
+        for code, wrong_id, focus in (
+            ("unknown-session", True, "session-input"),
+            ("password-needed", False, "password"),
+        ):
+            page.start_call(GUEST, "7Q2M9RT6ZC")
+            page.request_refused("join", code, texts.REFUSALS[code])
+            shown = view(page)
+            self.assertEqual((shown["session-input", "hidden"], shown[PAGE, "focus"]), (not wrong_id, focus))
+        owner = PageState()
+        owner.show_start("7Q2M9RT6ZC", has_host_key=True, inviter="Ann")
+        self.assertEqual([view(owner)[name, "hidden"] for name in hidden], [False] * len(hidden))
+        self.assertEqual(view(owner)["inviter", "text"], "")
+
     def test_focus(self) -> None:
         """Each stage names the element that receives the focus; after a refused id it is the id field."""
         page = start_page()
