@@ -172,12 +172,15 @@ def walk(tab: ChromiumTab) -> list[dict[str, Any]]:
     """Press Tab until the focus has visited every element; return the elements in the order of the document."""
     places: list[dict[str, Any]] = []
     beginning = 0
-    for _ in range(2 * len(reachable(tab)) + 4):
+    for _ in range(2 * len(reachable(tab)) + 16):
         tab.page.keyboard.press("Tab")
         place = tab.evaluate(FOCUSED % NAMED)
         if place is None:
             # After the last element the focus moves to the browser's own controls, and then to the first element.
             beginning = len(places)
+        elif places and place["name"] == places[-1]["name"]:
+            # A field for date and time has several stops.
+            continue
         elif place["name"] in [known["name"] for known in places]:
             break
         else:

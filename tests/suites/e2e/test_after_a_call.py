@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.suites.e2e.browsers import chromium
 from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.case import CallTestCase
@@ -50,14 +52,19 @@ class AfterCallTests(CallTestCase):
         self.addCleanup(tab.close)
         host, guest = CallPage(tab), self.page()
         host.open(self.daemon.url)
-        guest.join(host.host())
+        age = "performance.now() / 1000"
+        until(lambda: host.tab.evaluate(age) > 8, PATIENCE, "a page that is open for some seconds")
+        session, begin = host.host(), host.tab.evaluate(age)
+        guest.join(session)
         host.wait_for("connected")
         rated = "document.querySelector('#remotes .bars').dataset.bars > 0"
         until(lambda: host.tab.evaluate(rated), PATIENCE, "bars")
-        seconds = host.tab.evaluate("performance.now()") / 1000
-        until(lambda: host.tab.evaluate("performance.now()") / 1000 > seconds + 2, PATIENCE, "two seconds")
+        seconds = host.tab.evaluate(age)
+        until(lambda: host.tab.evaluate(age) > seconds + 2, PATIENCE, "two seconds")
         host.hang_up()
         host.wait_for("ended")
+        longest = host.tab.evaluate(age) - begin + 1
+        self.assertLessEqual(int(re.findall(r"0:(\d\d)", host.text("call-summary"))[0]), longest)
         self.assertRegex(host.text("call-summary"), r"Connection: \w+\.$")
         with tab.page.expect_download() as saved:
             tab.click("#end-report")

@@ -103,6 +103,8 @@ class Call:
         self._entry = SessionEntry(state, name, password, lobby, ticket)
         self._crash_copy = crash_copy
         self._started_at = now()
+        # The first tick of the call must not count the time before it.
+        state.tick(self._started_at)
         self._relock = self._entered_again = False
         self._join_flow = JoinFlow(bool(identity), random_float)
         self._handlers = self._event_handlers()

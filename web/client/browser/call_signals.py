@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..model.call_news import CallNews
-from .bridge import get, load_extras, spawn, window
+from .bridge import get, load_extras, now, spawn, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ..model.page_state import PageState
 
 __all__ = ["CallSignals"]
+
+PAUSE = 1.0
+"""Seconds within which a sound is not repeated, so that nobody can make the page play without an end."""
 
 
 class CallSignals:
@@ -23,12 +26,15 @@ class CallSignals:
         self._state = state
         self._speaker_id = speaker_id
         self._news = CallNews()
+        self._played: dict[str, float] = {}
 
     def update(self) -> None:
         """Give the signals of what happened since the last update."""
         visible = get(window, "document", "visibilityState") == "visible"
         for kind in self._news.update(self._state, visible):
-            if self._state.devices.sounds:
+            time = now()
+            if self._state.devices.sounds and time - self._played.get(kind, -PAUSE) >= PAUSE:
+                self._played[kind] = time
                 spawn(self._play(kind))
 
     async def _play(self, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""Creates peer connections without those ICE servers that the browser refuses.
+"""Configures peer connections without those ICE servers that the browser refuses.
 
 A browser refuses a whole configuration for one server that it does not support (WebRTC 1.0 §4.4.1.6, "set a
 configuration"): Firefox refuses `stuns:`, for instance.
@@ -14,29 +14,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["create_connection", "usable_servers"]
+__all__ = ["with_usable_servers"]
 
 
-def create_connection(configuration: dict[str, Any], log: Callable[[str], None]) -> Any:
-    """Return a new `RTCPeerConnection`, and remove the servers that the browser refuses from `configuration`.
+def with_usable_servers(
+    action: Callable[[dict[str, Any]], Any], configuration: dict[str, Any], log: Callable[[str], None]
+) -> Any:
+    """Return the result of an action that uses a configuration; if it throws, repeat it without the refused servers.
 
     Arguments:
-        configuration: W3C `RTCConfiguration`.
-        log: receives a line for each refused server.
+        action: creates or configures a connection.
+        configuration: W3C `RTCConfiguration`; the refused servers are removed from it.
+        log: receives a line for each refusal.
 
     Raises:
-        BrowserError: the browser refuses the connection for another reason, such as too many connections.
+        BrowserError: the browser refuses for another reason, such as too many connections.
 
     """
     try:
-        return construct("RTCPeerConnection", configuration)
+        return action(configuration)
     except BrowserError as error:
         log(f"RTCPeerConnection: {error.name}: {error.message}")
-    configuration["iceServers"] = usable_servers(configuration["iceServers"], log)
-    return construct("RTCPeerConnection", configuration)
+    configuration["iceServers"] = _usable_servers(configuration["iceServers"], log)
+    return action(configuration)
 
 
-def usable_servers(servers: list[dict[str, Any]], log: Callable[[str], None]) -> list[dict[str, Any]]:
+def _usable_servers(servers: list[dict[str, Any]], log: Callable[[str], None]) -> list[dict[str, Any]]:
     """Return the W3C `RTCIceServer` dicts, without the URLs that this browser refuses; `log` receives their schemes."""
     usable = []
     for server in servers:

@@ -32,6 +32,7 @@ class Invitation:
         self._drawn_link = ""
         self._mailed: tuple[str, ...] = ()
         self._name = ""
+        self._consent_text = ""
         self._calendar: CalendarSheet | None = None
         self._listen("copy", "link")
         self._listen("people-copy", "people-link")
@@ -47,9 +48,11 @@ class Invitation:
     def draw(self, name: str) -> None:
         """Update the invitation for the current link; `name` is the local person's name."""
         session = self._state.session
-        if name != self._name:
-            self._name = name
-            put(self._page.element("name-inviter-text"), "textContent", texts.NAME_INVITER.format(name))
+        self._name = name
+        text = texts.NAME_INVITER.format(name) if name else ""
+        if text != self._consent_text:
+            self._consent_text = text
+            put(self._page.element("name-inviter-text"), "textContent", text)
             put(self._page.element("name-inviter-row"), "hidden", not name)
         if not session.link or not self._state.in_session:
             put(self._page.element("name-inviter"), "checked", False)

@@ -11,7 +11,7 @@ from ..model import webrtc_stats
 from ..model.devices import AUDIO
 from .bridge import BrowserError, BrowserJson, Listeners, call, construct, get, report_entries, spawn, wait, window
 from .data_channel import DataChannel, proposed
-from .ice_servers import create_connection, usable_servers
+from .ice_servers import with_usable_servers
 from .track_senders import TrackSenders
 
 if TYPE_CHECKING:
@@ -109,7 +109,9 @@ class PeerConnection:
         self._running = False
         self._closed = False
         self._configuration = configuration
-        self._connection = create_connection(configuration, observer.log)
+        self._connection = with_usable_servers(
+            lambda configuration: construct("RTCPeerConnection", configuration), configuration, observer.log
+        )
         self.senders = TrackSenders(self._connection, media, screen, self._log)
         self._listeners = Listeners()
         self._listen()
@@ -137,9 +139,13 @@ class PeerConnection:
 
     def set_ice_servers(self, ice_servers: list[dict[str, Any]]) -> None:
         """Use these STUN and TURN servers for the next ICE restart."""
+        self._configuration["iceServers"] = ice_servers
         try:
-            self._configuration["iceServers"] = usable_servers(ice_servers, self._observer.log)
-            call(self._connection, "setConfiguration", self._configuration)
+            with_usable_servers(
+                lambda configuration: call(self._connection, "setConfiguration", configuration),
+                self._configuration,
+                self._observer.log,
+            )
         except BrowserError as error:
             self._log("setConfiguration", error)
 

@@ -38,6 +38,7 @@ class QualityMonitor:
         self._previous: dict[str, tuple[PeerConnection, dict[str, Any]]] = {}
         self._sent: dict[str, dict[str, Any]] = {}
         self._sheet: StatisticsSheet | None = None
+        self._server = ""
         messaging.on_message("quality", self._report_received)
         messaging.on_ready(self._exchange_started)
         page.on_click("open-statistics", self._open_sheet)
@@ -47,6 +48,8 @@ class QualityMonitor:
     def update(self) -> None:
         """Log the changes, and show the quality of each connection."""
         self._event_log.update(now(), self._state)
+        if self._current.call is not None:
+            self._server = self._current.call.server
         self._show_quality()
         if self._sheet is not None:
             self._sheet.update()
@@ -130,7 +133,7 @@ class QualityMonitor:
     async def _open_sheet(self) -> None:
         sheet = await self._load_sheet()
         if sheet is not None:
-            await sheet.open("" if self._current.call is None else self._current.call.server)
+            await sheet.open()
 
     async def _save_report(self) -> None:
         """Save the report of a call that has ended."""
@@ -146,5 +149,5 @@ class QualityMonitor:
         from ..extras.statistics_sheet import StatisticsSheet
 
         if self._sheet is None:
-            self._sheet = StatisticsSheet(self._page, self._state, self._event_log)
+            self._sheet = StatisticsSheet(self._page, self._state, self._event_log, lambda: self._server)
         return self._sheet

@@ -13,6 +13,7 @@ from .statistics_rows import HEIGHT, WIDTH, points, range_text, rows, summary
 from .support_report import report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ..browser.page import Page
@@ -84,19 +85,19 @@ class PersonSection:
 class StatisticsSheet:
     """Controls the dialog `statistics`."""
 
-    def __init__(self, page: Page, state: PageState, event_log: EventLog) -> None:
+    def __init__(self, page: Page, state: PageState, event_log: EventLog, server: Callable[[], str]) -> None:
+        """Listen to the button that saves the report; `server` returns the name and version of the server."""
         self._dialog = page.element("statistics")
         self._list = page.element("statistics-people")
         self._nobody = page.element("statistics-nobody")
         self._state = state
         self._event_log = event_log
         self._people: dict[str, PersonSection] = {}
-        self._server = ""
+        self._server = server
         page.on_click("save-report", self.save)
 
-    async def open(self, server: str) -> None:
-        """Open the dialog, and add one participant per turn of the event loop; `server` is the server's name."""
-        self._server = server
+    async def open(self) -> None:
+        """Open the dialog, and add one participant per turn of the event loop."""
         put(self._list, "textContent", "")
         self._people = {}
         put(self._nobody, "hidden", bool(self._state.participants.members))
@@ -136,7 +137,7 @@ class StatisticsSheet:
             "time": call(construct("Date"), "toISOString"),
             "seconds": now(),
             "browser": get(window, "navigator", "userAgent"),
-            "server": self._server,
+            "server": self._server(),
         }
         hidden = [get(window, "location", "host"), get(window, "location", "hostname")]
         hidden.append(self._state.session.id)

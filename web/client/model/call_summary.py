@@ -43,12 +43,12 @@ class CallSummary:
         measured = sum(self._by_bars)
         if not measured:
             return None
-        reached, bars = 0.0, BEST
-        for bars in range(BEST, -1, -1):
+        reached = 0.0
+        for bars in range(BEST, 0, -1):
             reached += self._by_bars[bars]
             if reached >= SHARE * measured:
-                break
-        return bars
+                return bars
+        return 0
 
     def sentence(self) -> str:
         """Return duration and quality in a sentence; empty without a call."""
