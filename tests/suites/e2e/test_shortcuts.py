@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from playwright.sync_api import Route
+
 from tests.suites.e2e.browsers import chromium
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
@@ -195,7 +197,12 @@ class ShortcutTests(CallTestCase):
         """The space bar talks when it is the first key that is pressed, however slowly the shortcuts arrive."""
         tab = chromium().tab()
         self.addCleanup(tab.close)
-        tab.page.route("**/assets/extras.*", lambda route: (tab.page.wait_for_timeout(500), route.continue_()))
+
+        def delay(route: Route) -> None:
+            tab.page.wait_for_timeout(500)
+            route.continue_()
+
+        tab.page.route("**/assets/extras.*", delay)
         page = CallPage(tab)
         page.open(self.daemon.url)
         page.host()

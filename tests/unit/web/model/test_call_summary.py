@@ -25,15 +25,16 @@ class CallSummaryTests(SynchronousTestCase):
 
     def test_quality(self) -> None:
         """The word is the quality that was reached for four fifths of the time; the worst connection counts."""
-        for parts, word in (
+        cases: list[tuple[list[tuple[float, list[int | None]]], str]] = [
             ([(100.0, [4, 4])], "good"),
             ([(85.0, [4]), (15.0, [1])], "good"),
             ([(75.0, [4]), (25.0, [1])], "bad"),
             ([(75.0, [4, None]), (25.0, [4, 3])], "fair"),
             ([(100.0, [4, 2])], "weak"),
             ([(50.0, [4]), (50.0, [0])], "interrupted"),
-        ):
+        ]
+        for parts, word in cases:
             self.summary.reset()
             for seconds, bars in parts:
-                self.summary.add(seconds, list(bars))
+                self.summary.add(seconds, bars)
             self.assertEqual(self.summary.sentence(), f"Duration: 1:40. Connection: {word}.")
