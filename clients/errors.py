@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["MediaError", "RefusedError", "UnreachableError"]
+__all__ = ["ControlError", "MediaError", "RefusedError", "UnreachableError"]
+
+
+class ControlError(Exception):
+    """The screen of this computer cannot be shared or controlled."""
 
 
 class MediaError(Exception):

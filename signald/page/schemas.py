@@ -1,4 +1,4 @@
-"""Serves the JSON Schema and the AsyncAPI document of the native protocol."""
+"""Serves the JSON Schema and the AsyncAPI document of the native protocol, and the JSON Schema of remote control."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ PREFIX = "/schema/"
 _TYPES = {
     "signald.1.schema.json": "application/schema+json",
     "signald.1.asyncapi.json": "application/vnd.aai.asyncapi+json",
+    "signald.control.1.schema.json": "application/schema+json",
 }
 
 
