@@ -46,7 +46,7 @@ SUITES = (
         "unit",
         limit=600,
         parts=1,
-        soaks=("tests.unit.core.test_model", "tests.unit.web.model.test_verification_attack"),
+        soaks=("tests.unit.core.test_model", "tests.unit.clients.signaling.test_verification_attack"),
     ),
     Suite("peer", limit=300, reactor="asyncio"),
     Suite("conformance", limit=1200),

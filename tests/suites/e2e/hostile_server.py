@@ -33,7 +33,7 @@ from autobahn.twisted.websocket import (
 from twisted.web.server import Site
 
 from signald_client.asyncio_reactor import run_in_reactor
-from signald_page.client.model.verification import commitment
+from signald_client.signaling.verification import commitment
 
 SUBPROTOCOL = "signald.1"
 LOCAL = "127.0.0.1"

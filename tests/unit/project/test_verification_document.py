@@ -7,10 +7,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald_client.signaling.verification import code_numbers, commitment, fingerprints
 from signald_page.client.extras.extra_texts import CODE_REASONS
 from signald_page.client.extras.verify_view import symbols
 from signald_page.client.model import texts
-from signald_page.client.model.verification import code_numbers, commitment, fingerprints
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "verification.md"
 

@@ -70,9 +70,8 @@ WITHOUT_BROWSER = {
     "model.stage_layout": {"model.layout"},
     "model.texts": set[str](),
     "model.translation": set[str](),
-    "model.trust": {"model.texts", "model.verification"},
-    "model.verification": set[str](),
-    "model.verification_offer": {"model.verification"},
+    "model.trust": {"model.texts"},
+    "model.verification_offer": set[str](),
     "model.view_model": {"model.devices", "model.page_state", "model.texts"},
     "model.webrtc_stats": set[str](),
     "extras.calendar_file": set[str](),
@@ -85,7 +84,7 @@ WITHOUT_BROWSER = {
     "extras.shortcuts": {"model.devices"},
     "extras.statistics_rows": {"extras.extra_texts", "model.quality"},
     "extras.support_report": {"model.quality"},
-    "extras.verify_view": {"extras.code_symbols", "extras.extra_texts", "model.verification"},
+    "extras.verify_view": {"extras.code_symbols", "extras.extra_texts"},
 }
 """The modules that do not depend on the browser, each with the modules of the page that it may import at run time."""
 
@@ -183,7 +182,7 @@ class PythonTests(SynchronousTestCase):
             own = {entry.name for entry in found if entry.own}
             self.assertEqual(own - allowed, set(), module)
             outside = {entry.name for entry in found if not entry.own}
-            signaling = {"signald_client.signaling.rejoining", "signald_client.signaling.session_ids"}
+            signaling = {f"signald_client.signaling.{name}" for name in ("rejoining", "session_ids", "verification")}
             known = {"__future__", "hashlib", "typing"} | signaling
             self.assertEqual(outside - known, set(), module)
 

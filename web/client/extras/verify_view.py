@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model.verification import ANSWERABLE, CONFIRMED, DENIED, NOT_VERIFIED
+from signald_client.signaling.verification import ANSWERABLE, CONFIRMED, DENIED, NOT_VERIFIED
+
 from . import extra_texts
 from .code_symbols import picture_id
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..model.verification import Verification
+    from signald_client.signaling.verification import Verification
 
     View = dict[tuple[str, str], str | bool]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from signald_client.signaling.verification import COMMIT, CONFIRMED, DENIED, NOT_VERIFIED, REVEAL, Verification
+
 from . import texts
-from .verification import COMMIT, CONFIRMED, DENIED, NOT_VERIFIED, REVEAL, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald_client.signaling import verification
+from signald_client.signaling.verification import ANSWERABLE, Verification
 from signald_page.client.extras import extra_texts
 from signald_page.client.extras.verify_view import path, symbols, view
-from signald_page.client.model import verification
-from signald_page.client.model.verification import ANSWERABLE, Verification
 
 STATES = ("none", "exchanging", *ANSWERABLE, "not-verified")
 

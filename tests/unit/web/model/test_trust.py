@@ -7,12 +7,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald_client.signaling.verification import Verification, commitment
 from signald_page.client.model import texts
 from signald_page.client.model.page_state import HOST, PageState
 from signald_page.client.model.peer_messaging import PeerMessaging
 from signald_page.client.model.remote_peer import RemotePeer
 from signald_page.client.model.trust import ICONS, SILENT_FOR, Trust, badge
-from signald_page.client.model.verification import Verification, commitment
 
 ANN = "a=fingerprint:sha-256 AA"
 BOB = "a=fingerprint:sha-256 BB"

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.verification import DOMAIN, Verification, commitment
+from signald_client.signaling.verification import DOMAIN, Verification, commitment
 
 # With this seed the tables below contain a pair that agrees in all 42 bits of a code; one such pair is expected.
 SESSION = "0000000000"

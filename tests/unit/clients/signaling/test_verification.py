@@ -7,10 +7,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.extras.code_symbols import EMOJI
-from signald_page.client.extras.extra_texts import CODE_WORDS
-from signald_page.client.model import verification
-from signald_page.client.model.verification import (
+from signald_client.signaling import verification
+from signald_client.signaling.verification import (
     ANSWERABLE,
     SYMBOLS,
     Verification,
@@ -18,6 +16,8 @@ from signald_page.client.model.verification import (
     commitment,
     fingerprints,
 )
+from signald_page.client.extras.code_symbols import EMOJI
+from signald_page.client.extras.extra_texts import CODE_WORDS
 
 SESSION = "0123456789"
 ANN = "v=0\r\na=fingerprint:sha-256 AA:01\r\n"
