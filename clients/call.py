@@ -6,13 +6,13 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from signald_client.errors import MediaError, RefusedError, UnreachableError
+from signald_client.errors import ControlError, MediaError, RefusedError, UnreachableError
 from signald_client.exit_status import EXIT_FLOWED, EXIT_NOT_FLOWED, print_error
 from signald_client.media import EchoMedia, FileMedia, Media
 from signald_client.pattern import PatternAndTone
@@ -23,6 +23,9 @@ from signald_client.server import Address, Trust
 from signald_client.signaling.messages import Waiting
 from signald_client.signaling.session_ids import find_session_id, find_token, group_session_id
 from signald_client.signaling.wire import Value
+
+if TYPE_CHECKING:
+    from signald_client.control.screen_share import ScreenShare
 
 __all__ = ["MediaFactory", "run_call"]
 
@@ -37,9 +40,10 @@ class MediaFactory:
 
     """
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, screen: ScreenShare | None = None) -> None:
         self.recorded: list[RecordedMedia] = []
         self._options = options
+        self._screen = screen
 
     def make_media(self) -> Media:
         """Return the media for one connection.
@@ -49,6 +53,8 @@ class MediaFactory:
 
         """
         options = self._options
+        if self._screen is not None:
+            return self._screen.make_media()
         if options.play is not None:
             media: Media = FileMedia(options.play)
         elif options.echo:
@@ -88,13 +94,47 @@ async def run_call(options: argparse.Namespace, reactor: Any) -> int:
 
     The call runs in the event loop of `reactor`, and ends on SIGINT and SIGTERM.
     """
-    factory = MediaFactory(options)
+    screen = None
     try:
-        prepared = _prepare(options, factory)
-    except (ValueError, MediaError) as error:
-        return print_error(str(error))
-    except OSError as error:
-        return print_error(f"The file {error.filename} cannot be read: {error.strerror}.")
+        try:
+            if options.command == "screen":
+                screen = await _share_screen(options)
+            factory = MediaFactory(options, screen)
+            prepared = _prepare(options, factory)
+        except (ControlError, MediaError, ValueError) as error:
+            return print_error(str(error))
+        except OSError as error:
+            return print_error(f"The file {error.filename} cannot be read: {error.strerror}.")
+        return await _make_call(options, prepared, factory, screen, reactor)
+    finally:
+        if screen is not None:
+            await screen.close()
+
+
+async def _share_screen(options: argparse.Namespace) -> ScreenShare:
+    # Xlib, which this needs, is in an extra of its own.
+    from signald_client.control.screen_share import ScreenShare
+
+    return await ScreenShare.start(options)
+
+
+async def _make_call(
+    options: argparse.Namespace,
+    prepared: _Preparation,
+    factory: MediaFactory,
+    screen: ScreenShare | None,
+    reactor: Any,
+) -> int:
+    """Make the call, print the report, and return the exit status.
+
+    Arguments:
+        options: the options of the command line.
+        prepared: what the options name.
+        factory: creates the media of each connection.
+        screen: the screen to share; None for another call.
+        reactor: the reactor in whose event loop the call runs.
+
+    """
     first_media = prepared.first_media
     peer = Peer(
         prepared.address,
@@ -102,8 +142,10 @@ async def run_call(options: argparse.Namespace, reactor: Any) -> int:
         name=options.name,
         trust=prepared.trust,
         token=prepared.token,
-        stay_alone=False,
-        on_event=_print_waiting,
+        # A screen stays shared until its user ends that.
+        stay_alone=screen is not None,
+        on_event=_print_waiting if screen is None else _event_handler(screen),
+        channels=None if screen is None else screen.control,
         reactor=reactor,
     )
     conversation = asyncio.ensure_future(_take_part(peer, options, prepared))
@@ -123,7 +165,20 @@ async def run_call(options: argparse.Namespace, reactor: Any) -> int:
             for media in first_media:
                 await media.stop()
     sentences += [recorded.error for recorded in factory.recorded if recorded.error is not None]
-    return _print_report(report, sentences)
+    if screen is None:
+        return _print_report(report, sentences)
+    report.control = screen.control.as_plain()
+    return _print_report(report, sentences, sends_only=True)
+
+
+def _event_handler(screen: ScreenShare) -> Callable[[Value], None]:
+    """Return a function that passes each event on to whoever has to know."""
+
+    def handle(event: Value) -> None:
+        _print_waiting(event)
+        screen.control.session_event(event)
+
+    return handle
 
 
 def _prepare(options: argparse.Namespace, factory: MediaFactory) -> _Preparation:
@@ -135,7 +190,8 @@ def _prepare(options: argparse.Namespace, factory: MediaFactory) -> _Preparation
         MediaError: a file cannot be played or written.
 
     """
-    session = None if options.command == "host" else find_session_id(options.session)
+    named = getattr(options, "session", None)
+    session = None if named is None else find_session_id(named)
     address = Address.parse(options.server)
     token = _read_token(options)
     trust = Trust(None if options.ca is None else options.ca.read_bytes(), not options.insecure)
@@ -156,14 +212,22 @@ def _cancelled_by_signals(conversation: asyncio.Future[str]) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _print_report(report: Report, sentences: list[str]) -> int:
-    """Print the report and the first of the sentences about what went wrong, and return the exit status."""
+def _print_report(report: Report, sentences: list[str], *, sends_only: bool = False) -> int:
+    """Print the report and the first of the sentences about what went wrong, and return the exit status.
+
+    Arguments:
+        report: the report.
+        sentences: what went wrong.
+        sends_only: whether it is no fault that nothing was received.
+
+    """
     sys.stdout.write(report.as_json() + "\n")
-    if report.members and not report.flowed:
+    flowed = report.flowed or sends_only
+    if report.members and not flowed:
         sentences.append("Media did not flow both ways.")
     for sentence in sentences[:1]:
         print_error(sentence)
-    return EXIT_FLOWED if report.flowed and not sentences else EXIT_NOT_FLOWED
+    return EXIT_FLOWED if flowed and not sentences else EXIT_NOT_FLOWED
 
 
 def _read_token(options: argparse.Namespace) -> str | None:
@@ -177,7 +241,7 @@ def _read_token(options: argparse.Namespace) -> str | None:
     if options.token_file is not None:
         text: str = options.token_file.read_text().strip()
         return text
-    return options.token or find_token(getattr(options, "session", "")) or None
+    return options.token or find_token(getattr(options, "session", None) or "") or None
 
 
 async def _take_part(peer: Peer, options: argparse.Namespace, prepared: _Preparation) -> str:

@@ -1,4 +1,4 @@
-"""The command `signald-peer`: a call without a browser, with a report at its end."""
+"""The command `signald-peer`: a call without a browser, or a shared screen, with a report at its end."""
 
 from __future__ import annotations
 
@@ -33,29 +33,36 @@ class _Parser(argparse.ArgumentParser):
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options of a command line; a wrong command line ends the process with status 2."""
-    shared = _shared_options()
+    shared, media = _shared_options(), _Parser(add_help=False)
+    _add_media_options(media)
     parser = _Parser(
         prog="signald-peer",
         description="Make a WebRTC call without a browser. Standard output gets the report as JSON, and nothing else.",
-        epilog="Exit status: 0 when media flowed both ways, 1 when it did not, 2 when no call could be tried.",
+        epilog="Exit status: 0 when media flowed both ways, or a screen was shared; 1 when it did not, 2 when no call "
+        "could be tried.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="host|join")
-    host = commands.add_parser("host", parents=[shared], help="open a session and wait for other members")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="host|join|screen")
+    host = commands.add_parser("host", parents=[shared, media], help="open a session and wait for other members")
     host.add_argument("--capacity", metavar="N", type=int, default=2, help="most members of the session [2]")
-    join = commands.add_parser("join", parents=[shared], help="join a session")
+    join = commands.add_parser("join", parents=[shared, media], help="join a session")
     join.add_argument("session", metavar="ID", help="ID of the session, or the link to it")
+    screen = commands.add_parser("screen", parents=[shared], help="share this computer's X11 screen")
+    screen.add_argument("session", metavar="ID", nargs="?", help="ID of the session, or the link to it [a new one]")
+    _add_screen_options(screen)
     options = parser.parse_args(arguments)
     if options.server is None:
-        link = options.command == "join" and "://" in options.session
-        options.server = options.session.partition("#")[0] if link else DEFAULT_SERVER
+        session = getattr(options, "session", None) or ""
+        options.server = session.partition("#")[0] if "://" in session else DEFAULT_SERVER
     return options
 
 
 def _shared_options() -> _Parser:
-    """Return a parser of the options that both commands have."""
+    """Return a parser of the options that all commands have."""
     shared = _Parser(add_help=False)
     _add_server_options(shared)
-    _add_media_options(shared)
+    shared.add_argument(
+        "--duration", metavar="SECONDS", type=_seconds, help="end the call after this time in the session"
+    )
     shared.add_argument("--verbose", action="store_true", help="log to standard error")
     return shared
 
@@ -83,18 +90,36 @@ def _add_server_options(parser: _Parser) -> None:
 
 
 def _add_media_options(parser: _Parser) -> None:
-    """Add the options about what is sent and recorded, and for how long."""
+    """Add the options about what is sent and recorded."""
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--play", metavar="FILE", type=Path, help="send this file instead of the test pattern and the tone"
     )
     source.add_argument("--echo", action="store_true", help="send received media back")
     parser.add_argument("--record", metavar="FILE", type=Path, help="record received media into this file")
-    parser.add_argument(
-        "--duration", metavar="SECONDS", type=_seconds, help="end the call after this time in the session"
-    )
     parser.add_argument("--size", metavar="WxH", type=_size, default=(640, 480), help="size of the pattern [640x480]")
     parser.add_argument("--rate", metavar="FPS", type=_rate, default=15.0, help="frame rate of the pattern [15]")
+
+
+def _add_screen_options(parser: _Parser) -> None:
+    """Add the options about the screen, and about its control by a viewer."""
+    parser.add_argument("--capacity", metavar="N", type=int, default=2, help="most members of a new session [2]")
+    parser.add_argument("--display", metavar="NAME", help="the X display [that of the environment]")
+    parser.add_argument("--rate", metavar="FPS", type=_rate, default=30.0, help="pictures per second [30]")
+    parser.add_argument(
+        "--control",
+        choices=("never", "ask", "code"),
+        default="never",
+        help="who may control keyboard and pointer: nobody, whom you allow it each time, or who knows a code [never]",
+    )
+    parser.add_argument(
+        "--control-code-file", metavar="FILE", type=Path, help="file with the code of at least 8 symbols [a new code]"
+    )
+    parser.add_argument("--unverified", action="store_true", help="also give control over unverified connections")
+    parser.add_argument("--clipboard", action="store_true", help="give the clipboard's text with the control")
+    parser.add_argument(
+        "--emergency-key", metavar="KEYSYM", default="Escape", help="key of this computer that ends control [Escape]"
+    )
 
 
 def _text_up_to(max_length: int) -> Callable[[str], str]:
@@ -137,6 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
     if importlib.util.find_spec("aiortc") is None:
         return print_error("The library aiortc is missing; install it with: pip install 'signald[peer]'")
+    if options.command == "screen" and importlib.util.find_spec("Xlib") is None:
+        return print_error("The library python-xlib is missing; install it with: pip install 'signald[screen]'")
     from signald_client.asyncio_reactor import run_in_reactor
     from signald_client.call import run_call
 

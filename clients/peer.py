@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from signald_client.data_channel import ChannelObserver
 from signald_client.errors import RefusedError, UnreachableError
 from signald_client.media import Media
 from signald_client.peer_connections import PeerConnections
@@ -70,6 +71,7 @@ class Peer:
         agent: str = "signald-peer",
         stay_alone: bool = True,
         on_event: Callable[[Value], None] | None = None,
+        channels: ChannelObserver | None = None,
         reactor: Any = None,
     ) -> None:
         """Create a peer without a connection.
@@ -83,6 +85,8 @@ class Peer:
             agent: the program's name, up to 64 characters.
             stay_alone: whether to go on when the last other member is gone.
             on_event: called with each event of the signaling client, after the peer has handled it.
+            channels: is told about each peer connection and the messages on its data channel; without it there are no
+                data channels.
             reactor: Twisted's reactor; the installed one when None.
 
         """
@@ -97,7 +101,7 @@ class Peer:
         self._client = self._make_client(agent, token)
         self._socket = SignalingSocket(self._client, self._handle_event, address, trust or Trust(), agent, reactor)
         self._relay_only = False
-        self._connections = PeerConnections(media, self._send_request, self._connection_failed, self.report)
+        self._connections = PeerConnections(media, self._send_request, self._connection_failed, self.report, channels)
         self._return = SessionReturn(self._client, self._send_request, self._return_given_up)
         self._welcomed: asyncio.Future[None] | None = None
         self._pending_replies = PendingReplies()
@@ -381,7 +385,9 @@ class Peer:
     def _connect_member(self, session: str, member: messages.Member) -> None:
         negotiator = self._client.negotiator(session, member.user)
         if negotiator is not None and session == self.session:
-            self._connections.connect(negotiator, member, self._client.ice_servers, relay_only=self._relay_only)
+            self._connections.connect(
+                negotiator, member, self._client.ice_servers, session=session, relay_only=self._relay_only
+            )
 
     def _connection_failed(self) -> None:
         self._stop_if_alone("connection-failed")

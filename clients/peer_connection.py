@@ -18,6 +18,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtcicetransport import parse_stun_turn_uri
 from aiortc.sdp import candidate_from_sdp
 
+from signald_client.data_channel import ChannelObserver, DataChannel, is_offered
 from signald_client.media import CountingTrack, Media
 from signald_client.report import MemberReport
 from signald_client.signaling import messages
@@ -29,6 +30,7 @@ from signald_client.signaling.negotiation_commands import (
     SendRequest,
     SetRemote,
 )
+from signald_client.signaling.verification import Verification
 from signald_client.signaling.wire import Message, Value
 
 __all__ = ["PeerConnection"]
@@ -49,6 +51,8 @@ class PeerConnection:
 
     Attributes:
         report: the figures so far; complete after `close`.
+        number: the number of the connection, which is never used again.
+        name: the member's name; empty for none.
 
     """
 
@@ -62,6 +66,10 @@ class PeerConnection:
         clock: Callable[[], float],
         *,
         relay_only: bool = False,
+        number: int = 0,
+        name: str = "",
+        session: str = "",
+        channels: ChannelObserver | None = None,
     ) -> None:
         """Prepare the connection; `start_negotiation` makes the first offer where this side offers first.
 
@@ -74,9 +82,19 @@ class PeerConnection:
             on_failed: called when no path to the member was found, the path was lost, or a negotiation failed.
             clock: a monotonic clock in seconds.
             relay_only: whether to connect through TURN servers alone.
+            number: the number of the connection.
+            name: the member's name.
+            session: the session's canonical id.
+            channels: is told about the data channel; without it there is none.
 
         """
         self.report = MemberReport(negotiator.known_as)
+        self.number = number
+        self.name = name
+        self._session = session
+        self._channels = channels
+        self._channel: DataChannel | None = None
+        self._remote_sdp = ""
         self._negotiator = negotiator
         self._media = media
         self._send = send
@@ -102,6 +120,21 @@ class PeerConnection:
     def is_connected(self) -> bool:
         """Whether there is a path to the member."""
         return self._connection.connectionState == "connected"
+
+    @property
+    def user(self) -> str:
+        """The member's user id."""
+        return self.report.user
+
+    @property
+    def verification(self) -> Verification:
+        """The verification of the connection; one that was never started while there is no data channel."""
+        return Verification("") if self._channel is None else self._channel.verification
+
+    def send_message(self, message: dict[str, Any]) -> None:
+        """Send a message over the data channel, if that is possible now."""
+        if self._channel is not None:
+            self._channel.send(message)
 
     def attach(self, negotiator: Negotiator) -> None:
         """Go on with another negotiator for the same member, which the server knows anew."""
@@ -144,6 +177,8 @@ class PeerConnection:
     async def _set_local(self, kind: str) -> None:
         connection = self._connection
         try:
+            if kind == "offer":
+                self._open_channel()
             description = await (connection.createOffer() if kind == "offer" else connection.createAnswer())
             await connection.setLocalDescription(description)
         except Exception as error:  # noqa: BLE001, the negotiator handles whatever aiortc raises
@@ -154,16 +189,43 @@ class PeerConnection:
             _log.warning("This session needs a TURN server, and no server granted a relayed address.")
             self._on_failed(self)
             return
+        self._check_channel()
         self.carry_out(self._negotiator.local_description_set(connection.localDescription.sdp))
         self.carry_out(self._negotiator.local_candidate(None))
 
     async def _set_remote(self, command: SetRemote) -> None:
+        self._remote_sdp = command.sdp
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(command.sdp, command.type))
+            if is_offered(command.sdp):
+                self._open_channel()
         except Exception as error:  # noqa: BLE001, as above
             self.carry_out(self._negotiator.operation_failed(type(error).__name__, str(error)))
             return
+        self._check_channel()
         self.carry_out(self._negotiator.remote_description_set())
+
+    def _open_channel(self) -> None:
+        """Open the data channel, unless it is open or nobody wants one."""
+        channels = self._channels
+        if channels is None or self._channel is not None:
+            return
+        self._channel = DataChannel(
+            self._connection,
+            self._session,
+            self._describe,
+            lambda: channels.channel_ready(self),
+            lambda message: channels.message_received(self, message),
+        )
+
+    def _check_channel(self) -> None:
+        if self._channel is not None:
+            self._channel.descriptions_changed()
+
+    def _describe(self) -> tuple[str, str]:
+        """Return the local SDP, and the remote one as it was received and as aiortc understood it."""
+        local, remote = self._connection.localDescription, self._connection.remoteDescription
+        return ("" if local is None else local.sdp), self._remote_sdp + "\n" + ("" if remote is None else remote.sdp)
 
     async def _add_candidate(self, plain: dict[str, Any] | None) -> None:
         try:

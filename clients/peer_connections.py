@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from signald_client.data_channel import ChannelObserver
 from signald_client.media import Media
 from signald_client.peer_connection import PeerConnection
 from signald_client.report import Report
@@ -28,6 +29,7 @@ class PeerConnections:
         send: Callable[[Message], None],
         on_failed: Callable[[], None],
         report: Report,
+        channels: ChannelObserver | None = None,
     ) -> None:
         """Start without a connection.
 
@@ -36,12 +38,15 @@ class PeerConnections:
             send: sends a request to the server.
             on_failed: called when a connection could not be created, or was lost and is closed.
             report: gets the figures of each connection.
+            channels: is told about each connection and its data channel; without it there are no channels.
 
         """
         self._make_media = make_media
         self._send = send
         self._on_failed = on_failed
         self._report = report
+        self._channels = channels
+        self._count = 0
         self._by_user: dict[str, PeerConnection] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -60,6 +65,7 @@ class PeerConnections:
         member: messages.Member,
         ice_servers: Sequence[messages.IceServer],
         *,
+        session: str,
         relay_only: bool,
     ) -> None:
         """Keep the connection with a member that still has it as well, or create a new one.
@@ -68,6 +74,7 @@ class PeerConnections:
             negotiator: the negotiator for the member.
             member: the member, as the latest event describes it.
             ice_servers: STUN and TURN servers for a new connection.
+            session: the session's canonical id.
             relay_only: whether a new connection has to go through TURN servers.
 
         """
@@ -82,10 +89,23 @@ class PeerConnections:
             _log.error("The media of a connection could not be created.", exc_info=True)
             self._on_failed()
             return
+        self._count += 1
         connection = PeerConnection(
-            negotiator, media, ice_servers, self._send, self._connection_failed, time.monotonic, relay_only=relay_only
+            negotiator,
+            media,
+            ice_servers,
+            self._send,
+            self._connection_failed,
+            time.monotonic,
+            relay_only=relay_only,
+            number=self._count,
+            name=member.name or "",
+            session=session,
+            channels=self._channels,
         )
         self._by_user[member.user] = connection
+        if self._channels is not None:
+            self._channels.connection_opened(connection)
         self._report.members.append(connection.report)
         connection.start_negotiation()
 
@@ -98,6 +118,8 @@ class PeerConnections:
         """Close the connection with a member, if there is one, in the background."""
         connection = self._by_user.pop(user, None)
         if connection is not None:
+            if self._channels is not None:
+                self._channels.connection_closed(connection)
             task = asyncio.ensure_future(connection.close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)

@@ -81,6 +81,7 @@ class Report:
             reason for which the session ended, or the code of the error that refused a request.
         members: the other members in the order in which they came; a member that is renewed counts as another one.
         reconnects: how many times the connection to the server was lost and resumed.
+        control: the figures about remote control of a shared screen; None where no screen was shared.
 
     """
 
@@ -88,6 +89,7 @@ class Report:
     reason: str = ""
     members: list[MemberReport] = field(factory=list)
     reconnects: int = 0
+    control: dict[str, object] | None = None
 
     @property
     def flowed(self) -> bool:
@@ -100,6 +102,8 @@ class Report:
         plain["reconnects"] = self.reconnects
         for name in ("video_frames_sent", "video_frames_received", "audio_packets_sent", "audio_packets_received"):
             plain[name.replace("_", "-")] = sum(getattr(member, name) for member in self.members)
+        if self.control is not None:
+            plain["control"] = self.control
         plain["members"] = [member.as_plain() for member in self.members]
         return json.dumps(plain, indent=2)
 

@@ -173,7 +173,7 @@ class Recorder:
         return found
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and with it the window."""
         self._process.kill()
         self._process.wait()
         self._reader.join()

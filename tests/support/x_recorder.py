@@ -1,4 +1,7 @@
-"""Prints the events that a window over the whole screen gets, as JSON, one a line: x_recorder.py DISPLAY."""
+"""Prints the events that a window over the whole screen gets, as JSON, one a line: x_recorder.py DISPLAY.
+
+With each press of the left button the window changes between black and white.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,7 @@ def main() -> None:
         0,
         X.CopyFromParent,
         override_redirect=1,
+        background_pixel=screen.black_pixel,
         event_mask=X.KeyPressMask
         | X.KeyReleaseMask
         | X.ButtonPressMask
@@ -63,7 +67,7 @@ def main() -> None:
     display.sync()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    place = None
+    place, white = None, False
     while True:
         event = display.next_event()
         if event.type == X.MappingNotify:
@@ -72,6 +76,10 @@ def main() -> None:
             place = event.root_x, event.root_y
             sys.stdout.write(json.dumps(describe(display, event)) + "\n")
             sys.stdout.flush()
+            if event.type == X.ButtonPress and event.detail == 1:
+                white = not white
+                window.change_attributes(background_pixel=screen.white_pixel if white else screen.black_pixel)
+                window.clear_area()
 
 
 if __name__ == "__main__":

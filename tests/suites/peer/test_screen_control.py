@@ -1,0 +1,203 @@
+"""Tests what joins consent, terminal, members and injecting process, with a member and a process that record."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from signald_client.control.code_words import CODE_WORDS, code_sentence
+from signald_client.control.consent import ASK, CODE, Rules
+from signald_client.control.console import plain_name
+from signald_client.control.injector_process import InjectorProcess
+from signald_client.control.screen_control import PRESENCE, ScreenControl
+from signald_client.signaling import messages
+from signald_client.signaling.events import Interrupted, Resumed
+from signald_client.signaling.verification import Verification
+from signald_page.client.extras import extra_texts
+from tests.suites.peer.case import AsyncCase, asynchronous
+
+REQUEST = {"type": "control-request", "version": 1, "embedded": False}
+PRESS = {"type": "control-key", "code": "KeyA", "down": True}
+
+
+class RecordingMember:
+    """A member on a peer connection that records what is sent."""
+
+    def __init__(self, number: int, user: str, name: str) -> None:
+        self.number = number
+        self.user = user
+        self.name = name
+        self.verification = Verification("")
+        self.sent: list[dict[str, Any]] = []
+
+    def send_message(self, message: dict[str, Any]) -> None:
+        """Record a message."""
+        self.sent.append(message)
+
+
+class RecordingInjector:
+    """An injecting process that records its commands."""
+
+    def __init__(self) -> None:
+        self.commands: list[Any] = []
+
+    def show(self, name: str) -> None:
+        """Record the start of a control."""
+        self.commands.append(f"show {name}")
+
+    def hide(self) -> None:
+        """Record the end of a control."""
+        self.commands.append("hide")
+
+    def release_all(self) -> None:
+        """Record that everything is released."""
+        self.commands.append("release")
+
+    def inject(self, event: Any) -> None:
+        """Record an event."""
+        self.commands.append(event.code)
+
+
+class ControlCase(AsyncCase):
+    """A test case with a computer."""
+
+    def start(self, rules: Rules) -> None:
+        """Start the computer's side, with Ada on connection 1."""
+        self.lines: list[str] = []
+        self.injector = RecordingInjector()
+        self.control = ScreenControl(rules, cast(InjectorProcess, self.injector), self.lines.append)
+        self.addCleanup(self.control.close)
+        self.ada = self.join(1, "ada", "Ada")
+
+    def join(self, number: int, user: str, name: str) -> RecordingMember:
+        """Add a member whose program understands messages."""
+        member = RecordingMember(number, user, name)
+        self.control.connection_opened(member)
+        self.control.channel_ready(member)
+        return member
+
+    async def start_controlled(self) -> None:
+        """Start with Ada in control."""
+        self.start(Rules(ASK, allow_unverified=True))
+        self.control.message_received(self.ada, REQUEST)
+        self.control.command("yes")
+        await asyncio.sleep(1.05)
+        self.control.command("yes")
+        self.assertEqual(self.injector.commands, ["show Ada"])
+
+
+class TerminalTests(ControlCase):
+    """The user's words."""
+
+    @asynchronous
+    async def test_words(self) -> None:
+        """The user is asked by name, a hasty answer does not count, and other words are explained."""
+        await self.start_controlled()
+        self.assertEqual(self.ada.sent[0], PRESENCE)
+        self.assertIn("NOT VERIFIED", self.lines[0])
+        self.assertIn("too fast", self.lines[1])
+        self.control.command("no")
+        self.assertIn("nothing but stop", self.lines[-1])
+        self.control.command("stop")
+        self.assertEqual(self.injector.commands[-1], "hide")
+        self.control.command("yes")
+        self.control.command("what")
+        self.control.command("")
+        self.assertEqual([line[:6] for line in self.lines[-2:]], ["Nobody", "Type y"])
+
+    @asynchronous
+    async def test_viewer_cannot_answer(self) -> None:
+        """What is typed while somebody has control answers nothing: the viewer may be the one who types."""
+        await self.start_controlled()
+        eve = self.join(2, "eve", "Eve")
+        eve.verification.state = "code"
+        for word in ("same 2", "yes"):
+            self.control.command(word)
+        self.assertEqual(eve.verification.state, "code")
+
+    @asynchronous
+    async def test_codes(self) -> None:
+        """The words of a code are printed once; `same` verifies the connection, and `different` does not."""
+        self.start(Rules(ASK))
+        self.control.command("same")
+        self.assertIn("Name the number", self.lines[-1])
+        self.ada.verification.state = "code"
+        self.ada.verification.code = [0, 1, 2, 3, 4, 5, 63]
+        await asyncio.sleep(0.5)
+        self.assertEqual(len([line for line in self.lines if "whale fox frog owl shark bee boot" in line]), 1)
+        self.control.command("different 1")
+        self.control.message_received(self.ada, REQUEST)
+        self.assertEqual(self.ada.sent[-1], {"type": "control-refused", "reason": "unverified"})
+        self.control.command("same 1")
+        self.control.message_received(self.ada, REQUEST)
+        self.assertEqual(self.ada.sent[-1], {"type": "control-asked"})
+
+    @asynchronous
+    async def test_words_of_the_page(self) -> None:
+        """The words of the code are those of the call page, and a name cannot control the terminal."""
+        self.assertEqual(CODE_WORDS, extra_texts.CODE_WORDS)
+        self.assertEqual(code_sentence([16, 1]), "lemon fox")
+        self.assertEqual(plain_name("\x1b[2J\u202eAda\u200b\n"), "[2JAda")
+        self.assertEqual(plain_name("\u200b \u200b"), "Somebody")
+
+
+class SessionTests(ControlCase):
+    """What ends control."""
+
+    @asynchronous
+    async def test_session_events(self) -> None:
+        """Each event that may put somebody else in the place of a member ends the control; others do not."""
+        session = "7Q2M9RT6ZC"
+        member = messages.Member("ada", "guest", False, True, 0)
+        for event in (
+            Interrupted(1.0),
+            Resumed("everything"),
+            messages.HostChanged(session, "eve"),
+            messages.MemberAway(session, "ada"),
+            messages.MemberBack(session, "ada"),
+            messages.MemberRenewed(session, member),
+        ):
+            self.start(Rules(CODE, "0123456789", allow_unverified=True))
+            self.control.message_received(self.ada, {**REQUEST, "code": "0123456789"})
+            self.control.message_received(self.ada, PRESS)
+            self.control.session_event(messages.MemberAway(session, "bob"))
+            self.assertEqual(self.injector.commands, ["show Ada", "KeyA"])
+            self.control.session_event(event)
+            self.assertEqual(self.injector.commands[-1], "hide", event)
+            self.control.message_received(self.ada, PRESS)
+            self.assertEqual(self.injector.commands[-1], "hide", event)
+
+    @asynchronous
+    async def test_computer(self) -> None:
+        """Reports of the injecting process suspend the control, end it, and after a failure end it for good."""
+        await self.start_controlled()
+        self.control.injector_report({"is": "local-input"})
+        self.assertEqual(self.injector.commands[-1], "release")
+        self.control.injector_report({"is": "clipboard", "text": "secret"})
+        self.assertNotIn("secret", str(self.ada.sent))
+        self.control.injector_report({"is": "ended", "reason": "emergency-key"})
+        self.assertEqual(self.ada.sent[-1], {"type": "control-ended", "reason": "emergency-key"})
+        self.control.injector_report({"is": "ended", "reason": "failed"})
+        self.control.message_received(self.ada, REQUEST)
+        self.assertEqual(self.ada.sent[-1], {"type": "control-refused", "reason": "never"})
+
+    @asynchronous
+    async def test_connection_closed(self) -> None:
+        """Messages of a connection that is over are counted; messages about other things concern nobody here."""
+        await self.start_controlled()
+        self.control.connection_closed(self.ada)
+        self.control.message_received(self.ada, PRESS)
+        self.control.message_received(self.ada, {"type": "chat", "text": "hello"})
+        self.assertEqual(self.injector.commands, ["show Ada", "hide"])
+        self.assertEqual(self.control.as_plain(), {"grants": 1, "events": 0, "refused": {"closed": 1}})
+
+    @asynchronous
+    async def test_question_withdrawn(self) -> None:
+        """When the member leaves who asks, the question is withdrawn, and a yes has no effect."""
+        self.start(Rules(ASK, allow_unverified=True))
+        self.control.message_received(self.ada, REQUEST)
+        self.control.connection_closed(self.ada)
+        await asyncio.sleep(1.05)
+        self.control.command("yes")
+        self.assertEqual(self.lines[-2:], ["The question is withdrawn.", "Nobody asks."])
+        self.assertEqual(self.injector.commands, [])
