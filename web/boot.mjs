@@ -68,6 +68,7 @@ const shim = {
   loudness: (analyser, samples) => (analyser.getFloatTimeDomainData(samples), Math.hypot(...samples) / Math.sqrt(samples.length)),
   // Held until the page is gone, also by a crash.
   lock: (name) => new Promise((done) => navigator.locks.request(name, { ifAvailable: true }, (lock) => (done(!!lock), lock && new Promise(() => {})))),
+  embedded: () => window.top !== window.self,
   mark: (name) => void (page.marks[name] = performance.now()),
   broken,
 };

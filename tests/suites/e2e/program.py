@@ -50,6 +50,7 @@ class Program:
         environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
         descriptors: Sequence[int] = (),
+        interactive: bool = False,
     ) -> None:
         """Start the program.
 
@@ -58,11 +59,12 @@ class Program:
             environment: variables that differ from this process's environment.
             directory: the working directory; by default that of this process.
             descriptors: the descriptors that the program inherits under the same numbers.
+            interactive: whether the program reads lines that `type_line` writes.
 
         """
         self.process = subprocess.Popen(
             [str(part) for part in command],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if interactive else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**surroundings(), "PYTHONUNBUFFERED": "1", **(environment or {})},
@@ -84,6 +86,12 @@ class Program:
         with stream:
             for line in stream:
                 self._output[name].append(line)
+
+    def type_line(self, line: str) -> None:
+        """Write a line to the program's standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
 
     @property
     def stdout(self) -> str:

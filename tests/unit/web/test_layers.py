@@ -36,6 +36,8 @@ WITHOUT_BROWSER = {
     "model.call_summary": {"model.call_clock", "model.texts"},
     "model.call_urls": {"model.names"},
     "model.chat_log": {"model.texts"},
+    "model.control_input": set[str](),
+    "model.control_viewer": set[str](),
     "model.controls_timer": set[str](),
     "model.device_choices": {"model.devices", "model.texts"},
     "model.devices": set[str](),
@@ -84,6 +86,7 @@ WITHOUT_BROWSER = {
     "extras.shortcuts": {"model.devices"},
     "extras.statistics_rows": {"extras.extra_texts", "model.quality"},
     "extras.support_report": {"model.quality"},
+    "extras.control_view": {"extras.extra_texts", "model.control_viewer"},
     "extras.verify_view": {"extras.code_symbols", "extras.extra_texts"},
 }
 """The modules that do not depend on the browser, each with the modules of the page that it may import at run time."""
@@ -92,6 +95,7 @@ LAZY = {
     "call_panels",
     "call_signals",
     "invitation",
+    "control_loader",
     "keyboard_loader",
     "people_controller",
     "quality_monitor",

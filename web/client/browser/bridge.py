@@ -27,6 +27,7 @@ __all__ = [
     "construct",
     "get",
     "hold_lock",
+    "is_embedded",
     "listen",
     "load_calls",
     "load_extras",
@@ -216,6 +217,11 @@ def report_entries(report: Any, types: list[str], keys: list[str]) -> list[dict[
     """Return the values of these keys in all entries of these types in an RTCStatsReport."""
     entries: list[dict[str, Any]] = json.loads(shim.entries(report, _to_js(types), _to_js(keys)))
     return entries
+
+
+def is_embedded() -> bool:
+    """Return whether this page is shown in a frame of another page, which could show something else over it."""
+    return bool(shim.embedded())
 
 
 async def hold_lock(name: str) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from signald_client.signaling.verification import CONFIRMED
+
 from ..model.avatars import initials
 from ..model.call_clock import CallClock
 from ..model.layout import picture_owner
 from ..model.shown_pictures import ShownPicture
 from .audio_levels import AudioLevels
 from .bridge import get, now, window
+from .control_loader import ControlLoader
 from .idle_controls import IdleControls
 from .quality_monitor import QualityMonitor
 from .stage import Stage
@@ -63,6 +66,9 @@ class CallStage:
         self._wake_lock = WakeLock()
         self._quality_monitor = QualityMonitor(page, state, current, refresh)
         self._trust_badges = TrustBadges(page, state, trust, current.peers)
+        self._control_loader = ControlLoader(
+            state, current.messaging, self.tiles, lambda user: trust.verification(user).state == CONFIRMED
+        )
         page.on_click("hear", self.tiles.play_sound)
 
     def tick(self) -> None:
@@ -87,6 +93,7 @@ class CallStage:
         self._page.set("self-avatar", "text", initials(name))
         self.tiles.show_pictures(self._current.peers(), self._audio_levels.speech)
         self._trust_badges.show()
+        self._control_loader.update()
         self._quality_monitor.update()
         self._stage.place_self_view()
         self._audio_levels.meter_microphone()

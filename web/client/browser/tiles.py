@@ -208,7 +208,11 @@ class Tiles:
         names, large = self._state.pictures
         wanted = {}
         for user, peer in peers.items():
-            for name, stream in ((picture_id(user), peer.stream), (picture_id(user, True), peer.screen)):
+            camera, screen = peer.stream, peer.screen
+            if self._state.participants.shows_screen_only(user) and not get(call(screen, "getTracks"), "length"):
+                # A program with one video sends the screen in place of the camera.
+                camera, screen = screen, camera
+            for name, stream in ((picture_id(user), camera), (picture_id(user, True), screen)):
                 if name in names:
                     wanted[name] = (user, stream)
         first = self._tiles[0]

@@ -261,3 +261,32 @@ ANSWERS = {
     "end": "End for all",
     "leave": "Leave, and make {} the host",
 }
+
+# Remote control of a shared screen
+
+CONTROL_ASK = "Ask for control"
+CONTROL_CODE = "Code for control"
+CONTROL_CANCEL = "Take it back"
+CONTROL_END = "Give it up"
+CONTROL_UNVERIFIED = "Verify the connection before you type the code."
+CONTROL_STATES = {
+    "asking": "Waiting for an answer…",
+    "controlling": "You control this computer. Ctrl+Alt+Shift+Esc gives it up.",
+    "paused": "Suspended: somebody uses the computer itself.",
+}
+CONTROL_OVER = "You do not control this computer any more."
+CONTROL_REASONS = {
+    "unverified": "The user there has to verify your connection first.",
+    "embedded": "Control needs this page in a window of its own.",
+    "busy": "Not now. Try again in a moment.",
+    "declined": "The user there said no.",
+    "unanswered": "Nobody there answered.",
+    "code-needed": "Type the code that the computer shows.",
+    "wrong-code": "The code is wrong.",
+    "code-off": "There were too many wrong codes: codes are not accepted any more.",
+    "never": "This computer cannot be controlled.",
+    "version": "The program there is too different from this page.",
+}
+CLIPBOARD_SEND = "Send my clipboard"
+CLIPBOARD_GET = "Get its clipboard"
+CLIPBOARD_REFUSED = "The browser does not allow access to the clipboard."

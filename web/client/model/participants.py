@@ -39,6 +39,11 @@ class Participants:
                 return member
         return None
 
+    def shows_screen_only(self, user: str) -> bool:
+        """Return whether a participant shares a screen, and has no camera on."""
+        member = self.find(user)
+        return member is not None and member.screen and not member.camera
+
     @property
     def any_connected(self) -> bool:
         """Whether a peer connection was established with anybody who is still in the session."""

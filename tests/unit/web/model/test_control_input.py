@@ -1,0 +1,117 @@
+"""Tests how pointer and keys become messages of remote control."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald_client.control.control_messages import Wheel, decode_message
+from signald_page.client.model.control_input import ControlInput, picture_place
+
+CENTRE = (0.5, 0.5)
+
+
+def kinds(messages: list[dict[str, Any]]) -> list[str]:
+    """Return the types of messages, without their common beginning."""
+    return [message["type"].removeprefix("control-") for message in messages]
+
+
+class PointerTests(SynchronousTestCase):
+    """Pointer, buttons and wheel."""
+
+    def test_moves_are_thinned_out(self) -> None:
+        """A move soon after another waits for the next tick, and only the last place counts."""
+        control = ControlInput()
+        self.assertEqual(control.move((0.1, 0.123456789), 1.0), [{"type": "control-pointer", "x": 0.1, "y": 0.12346}])
+        self.assertEqual(control.move((0.2, 0.2), 1.005), [])
+        self.assertEqual(control.move((0.3, 0.3), 1.01), [])
+        self.assertEqual(control.tick(1.02), [{"type": "control-pointer", "x": 0.3, "y": 0.3}])
+        self.assertEqual(control.tick(1.03), [])
+
+    def test_buttons(self) -> None:
+        """A button has its place, which includes a move that waited; a repeated press and a sixth button do nothing."""
+        control = ControlInput()
+        control.move(CENTRE, 1.0)
+        control.move((0.6, 0.6), 1.001)
+        pressed = {"type": "control-button", "x": 0.7, "y": 0.7, "button": 0, "down": True}
+        self.assertEqual(control.button((0.7, 0.7), 0, True), [pressed])
+        self.assertEqual(control.button((0.7, 0.7), 0, True), [])
+        self.assertEqual(control.button((0.7, 0.7), 5, True), [])
+        self.assertEqual(control.button((0.8, 0.8), 1, False), [])
+        self.assertEqual(kinds(control.tick(1.1)), ["hold"])
+        self.assertEqual(control.button((0.8, 0.8), 0, False)[0]["down"], False)
+
+    def test_wheel(self) -> None:
+        """Distances in pixels, lines and pages become steps; a part of a step is kept."""
+        control = ControlInput()
+        self.assertEqual(control.wheel(CENTRE, 0.0, 60.0, 0), [])
+        (message,) = control.wheel(CENTRE, 0.0, 60.0, 0)
+        self.assertEqual((message["right"], message["down"]), (0, 1))
+        (message,) = control.wheel(CENTRE, -3.0, 3.0, 1)
+        self.assertEqual((message["right"], message["down"]), (-1, 1))
+        (message,) = control.wheel(CENTRE, 0.0, 5.0, 2)
+        self.assertEqual(message["down"], 10)
+
+    @given(st.lists(st.tuples(st.floats(-1e5, 1e5), st.floats(-1e5, 1e5), st.integers(0, 2))))
+    def test_any_wheel(self, turns: list[tuple[float, float, int]]) -> None:
+        """Every message about the wheel is one that the protocol allows, without being clamped."""
+        control = ControlInput()
+        for right, down, unit in turns:
+            for message in control.wheel(CENTRE, right, down, unit):
+                self.assertEqual(decode_message(message), Wheel(0.5, 0.5, message["right"], message["down"]))
+
+    def test_place(self) -> None:
+        """A place in the window becomes one in the picture, beside which it is outside of 0 to 1."""
+        box = (100.0, 50.0, 800.0, 600.0)
+        self.assertEqual(picture_place((500.0, 350.0), box, (1920.0, 1080.0)), CENTRE)
+        self.assertEqual(picture_place((100.0, 125.0), box, (1920.0, 1080.0)), (0.0, 0.0))
+        self.assertEqual(picture_place((900.0, 575.0), box, (1920.0, 1080.0)), (1.0, 1.0))
+        self.assertLess(picture_place((500.0, 60.0), box, (1920.0, 1080.0))[1], 0.0)
+        self.assertEqual(picture_place((1.0, 1.0), box, (0.0, 0.0)), (0.0, 0.0))
+
+
+class KeyTests(SynchronousTestCase):
+    """Keys."""
+
+    def test_keys(self) -> None:
+        """A key is pressed once however often it repeats, and a key without a code is none."""
+        control = ControlInput()
+        control.move(CENTRE, 1.0)
+        control.move(CENTRE, 1.001)
+        self.assertEqual(kinds(control.key("KeyA", "a", True, 1.0)), ["pointer", "key"])
+        self.assertEqual(control.key("KeyA", "a", True, 1.1), [])
+        self.assertEqual(control.key("KeyA", "a", False, 1.2), [{"type": "control-key", "code": "KeyA", "down": False}])
+        self.assertEqual(control.key("KeyA", "a", False, 1.3), [])
+        self.assertEqual(control.key("", "a", True, 1.4), [])
+
+    def test_alt_graph(self) -> None:
+        """The control key that Windows presses together with AltGr is released; one of the person's is not."""
+        control = ControlInput()
+        control.key("ControlLeft", "Control", True, 5.0)
+        sent = control.key("AltRight", "AltGraph", True, 5.0)
+        self.assertEqual(sent[0], {"type": "control-key", "code": "ControlLeft", "down": False})
+        self.assertEqual(sent[1:], [{"type": "control-key", "code": "AltRight", "down": True}])
+        self.assertEqual(control.key("ControlLeft", "Control", False, 6.0), [])
+        control = ControlInput()
+        control.key("ControlLeft", "Control", True, 4.0)
+        self.assertEqual(len(control.key("AltRight", "AltGraph", True, 5.0)), 1)
+
+    def test_hold(self) -> None:
+        """While something is held, this is said once a second."""
+        control = ControlInput()
+        self.assertEqual(control.tick(10.0), [])
+        control.key("KeyA", "a", True, 10.0)
+        said = [kinds(control.tick(10.0 + count / 20)) for count in range(41)]
+        self.assertEqual([index for index, found in enumerate(said) if found == ["hold"]], [0, 20, 40])
+
+    def test_release_all(self) -> None:
+        """Everything that is held is released, once."""
+        control = ControlInput()
+        control.key("KeyA", "a", True, 1.0)
+        control.button(CENTRE, 0, True)
+        control.button(CENTRE, 2, True)
+        self.assertEqual(kinds(control.release_all()), ["key", "button", "button"])
+        self.assertEqual(control.release_all(), [])

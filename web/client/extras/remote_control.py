@@ -1,0 +1,188 @@
+"""Remote control of a shared screen: asks for it, and sends pointer and keys while this person has it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ..browser.bridge import BrowserError, Listeners, call, get, is_embedded, listen, now, spawn, wait, window
+from ..model.control_input import ControlInput, picture_place
+from ..model.control_viewer import ControlViewer
+from ..model.layout import picture_id
+from . import extra_texts
+from .control_bar import ControlBar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..browser.tiles import Tiles
+    from ..model.page_state import PageState
+    from ..model.peer_messaging import PeerMessaging
+
+__all__ = ["RemoteControl"]
+
+TICK_INTERVAL = 0.05
+"""Seconds between two looks at what has not been sent yet."""
+
+MAX_CLIPBOARD = 8000
+"""Most characters that the clipboard of the other computer takes."""
+
+
+class RemoteControl:
+    """The control of other members' computers.
+
+    Attributes:
+        viewer: what the others offer, and what became of it.
+
+    """
+
+    def __init__(
+        self, state: PageState, messaging: PeerMessaging, tiles: Tiles, is_verified: Callable[[str], bool]
+    ) -> None:
+        """Listen to the window; the arguments are those of `ControlLoader`."""
+        self.viewer = ControlViewer(messaging, is_embedded(), self.update, self._copy)
+        self._state = state
+        self._tiles = tiles
+        self._is_verified = is_verified
+        self._bars: dict[str, ControlBar] = {}
+        self._input = ControlInput()
+        self._user = ""
+        self._figure: Any = None
+        self._video: Any = None
+        self._listeners: Listeners | None = None
+        listen(window, "blur", lambda event: self._release())
+        listen(get(window, "document"), "visibilitychange", lambda event: self._release())
+
+    def update(self) -> None:
+        """Show the state of each offer on the picture of its screen, and listen where this person has control."""
+        shown = set()
+        for name, figure, video, _, screen in self._tiles.figures():
+            user = call(video, "getAttribute", "data-user") or ""
+            offer = self.viewer.offer(user)
+            if not screen or offer is None:
+                continue
+            shown.add(name)
+            if name not in self._bars:
+                self._bars[name] = ControlBar(self.viewer, user, self._clipboard_sent, self._clipboard_asked)
+            self._bars[name].show(figure, offer, self._is_verified(user))
+            if offer.is_active and self._user != user:
+                self._start(user, figure, video)
+            call(figure, "toggleAttribute", "data-controlled", offer.is_active)
+        for name in [name for name in self._bars if name not in shown]:
+            self._bars.pop(name).remove()
+        if self._user and (self.viewer.controlled != self._user or picture_id(self._user, True) not in shown):
+            self._stop()
+
+    def _start(self, user: str, figure: Any, video: Any) -> None:
+        """Listen to the picture of the screen, and focus it."""
+        self._stop()
+        self._user, self._figure, self._video = user, figure, video
+        self._input = ControlInput()
+        self._listeners = listeners = Listeners()
+        for event, handler in (
+            ("pointermove", self._moved),
+            ("pointerdown", self._pressed),
+            ("pointerup", self._pressed),
+            ("pointercancel", lambda event: self._release()),
+            ("wheel", self._turned),
+            ("contextmenu", lambda event: call(event, "preventDefault")),
+        ):
+            listeners.listen(video, event, handler)
+        listeners.listen(figure, "keydown", self._key)
+        listeners.listen(figure, "keyup", self._key)
+        listeners.listen(figure, "blur", lambda event: self._release())
+        call(figure, "setAttribute", "tabindex", "0")
+        call(figure, "setAttribute", "data-controlled", "")
+        call(figure, "focus", {"preventScroll": True})
+        spawn(self._tick(listeners))
+
+    def _stop(self) -> None:
+        """Stop listening. What is held is released by the other side, which ends the control, or was told to."""
+        if self._listeners is None:
+            return
+        user, self._user = self._user, ""
+        self._listeners.end()
+        self._listeners = None
+        call(self._figure, "removeAttribute", "tabindex")
+        call(self._figure, "removeAttribute", "data-controlled")
+        # A picture that is gone cannot be controlled.
+        self.viewer.give_up(user)
+
+    async def _tick(self, listeners: Listeners) -> None:
+        while self._listeners is listeners:
+            self.viewer.send(self._user, self._input.tick(now()))
+            await asyncio.sleep(TICK_INTERVAL)
+
+    # Events of the person
+
+    def _moved(self, event: Any) -> None:
+        self.viewer.send(self._user, self._input.move(self._place(event), now()))
+
+    def _pressed(self, event: Any) -> None:
+        call(event, "preventDefault")
+        down = get(event, "type") == "pointerdown"
+        if down:
+            call(self._figure, "focus", {"preventScroll": True})
+            call(self._video, "setPointerCapture", get(event, "pointerId"))
+        self._send(self._input.button(self._place(event), get(event, "button"), down))
+
+    def _turned(self, event: Any) -> None:
+        call(event, "preventDefault")
+        right, down = float(get(event, "deltaX")), float(get(event, "deltaY"))
+        self._send(self._input.wheel(self._place(event), right, down, get(event, "deltaMode")))
+
+    def _key(self, event: Any) -> None:
+        if get(event, "target", "tagName") != "FIGURE":
+            # A button of the picture has the focus.
+            return
+        call(event, "preventDefault")
+        call(event, "stopPropagation")
+        down, code = get(event, "type") == "keydown", get(event, "code") or ""
+        if down and code == "Escape" and get(event, "ctrlKey") and get(event, "altKey") and get(event, "shiftKey"):
+            self.viewer.give_up(self._user)
+            return
+        self._send(self._input.key(code, get(event, "key") or "", down, float(get(event, "timeStamp"))))
+
+    def _release(self) -> None:
+        self._send(self._input.release_all())
+
+    def _send(self, messages: list[dict[str, Any]]) -> None:
+        self.viewer.send(self._user, messages)
+
+    def _place(self, event: Any) -> tuple[float, float]:
+        """Return the place of a pointer event in the picture."""
+        box = call(self._video, "getBoundingClientRect")
+        left, top = float(get(box, "left")), float(get(box, "top"))
+        return picture_place(
+            (float(get(event, "clientX")), float(get(event, "clientY"))),
+            (left, top, float(get(box, "width")), float(get(box, "height"))),
+            (float(get(self._video, "videoWidth")), float(get(self._video, "videoHeight"))),
+        )
+
+    # The clipboard
+
+    def _clipboard_sent(self) -> None:
+        spawn(self._send_clipboard())
+
+    async def _send_clipboard(self) -> None:
+        """Put the text of this person's clipboard into the other computer's."""
+        try:
+            text = await wait(call(get(window, "navigator", "clipboard"), "readText"))
+        except BrowserError:
+            self._state.notices.announce(extra_texts.CLIPBOARD_REFUSED)
+            return
+        self._send([{"type": "control-clipboard", "text": text[:MAX_CLIPBOARD]}])
+
+    def _clipboard_asked(self) -> None:
+        self._send([{"type": "control-clipboard-read"}])
+
+    def _copy(self, text: str) -> None:
+        spawn(self._write_clipboard(text))
+
+    async def _write_clipboard(self, text: str) -> None:
+        """Put the text of the other computer's clipboard into this person's."""
+        try:
+            await wait(call(get(window, "navigator", "clipboard"), "writeText", text))
+        except BrowserError:
+            self._state.notices.announce(extra_texts.CLIPBOARD_REFUSED)

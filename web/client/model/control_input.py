@@ -1,0 +1,164 @@
+"""Turns the pointer and keys of a viewer into messages of remote control. It does not touch the browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    Messages = list[dict[str, Any]]
+
+__all__ = ["ControlInput", "picture_place", "wheel_steps"]
+
+MOVE_INTERVAL = 0.012
+"""Least seconds between two messages about the pointer, so that 200 events a second are never reached."""
+
+HOLD_INTERVAL = 1.0
+"""Seconds between two messages that say that a key or button is held."""
+
+STEP_PIXELS, STEP_LINES = 100.0, 3.0
+"""Pixels and lines that one step of the wheel scrolls."""
+
+LINES, PAGES = 1, 2
+"""Units of a wheel event (`WheelEvent.deltaMode`); 0 are pixels."""
+
+MAX_STEPS = 10
+"""Most steps of the wheel in one message."""
+
+BUTTONS = 5
+"""The number of mouse buttons that the protocol has."""
+
+DIGITS = 5
+"""Decimals of coordinates: a hundredth of a pixel on a screen of 1,000."""
+
+
+class ControlInput:
+    """What the viewer holds, and what has not been sent yet."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, float] = {}
+        self._buttons: list[int] = []
+        self._place = (0.0, 0.0)
+        self._moved_at = 0.0
+        self._unsent = False
+        self._held_at = 0.0
+        self._wheel = (0.0, 0.0)
+
+    def move(self, place: tuple[float, float], now: float) -> Messages:
+        """Move the pointer; a move soon after another is kept until `tick` or another event."""
+        self._place = place
+        self._unsent = now - self._moved_at < MOVE_INTERVAL
+        if self._unsent:
+            return []
+        self._moved_at = now
+        return [self._message("pointer")]
+
+    def button(self, place: tuple[float, float], button: int, down: bool) -> Messages:
+        """Press or release a button at a place."""
+        self._place = place
+        if button >= BUTTONS or (button in self._buttons) == down:
+            return []
+        self._unsent = False
+        if down:
+            self._buttons.append(button)
+        else:
+            self._buttons.remove(button)
+        return [self._message("button", {"button": button, "down": down})]
+
+    def wheel(self, place: tuple[float, float], right: float, down: float, unit: int) -> Messages:
+        """Turn the wheel by a distance; what is less than a step is kept until it is one."""
+        self._place = place
+        total_right, total_down = (
+            kept + wheel_steps(delta, unit)
+            for kept, delta in zip(self._wheel, (right, down))  # noqa: B905 - MicroPython
+        )
+        steps = (_whole(total_right), _whole(total_down))
+        self._wheel = (total_right - steps[0], total_down - steps[1])
+        if steps == (0, 0):
+            return []
+        self._unsent = False
+        right_steps, down_steps = (max(-MAX_STEPS, min(MAX_STEPS, count)) for count in steps)
+        return [self._message("wheel", {"right": right_steps, "down": down_steps})]
+
+    def key(self, code: str, key: str, down: bool, time: float) -> Messages:
+        """Press or release a key.
+
+        Arguments:
+            code: W3C `code`; empty on keyboards of phones.
+            key: W3C `key`.
+            down: whether it is pressed.
+            time: the time of the event in seconds.
+
+        """
+        if not code or (code in self._keys) == down:
+            return []
+        sent = self._flush()
+        if down and code == "AltRight" and key == "AltGraph" and self._keys.get("ControlLeft") == time:
+            # Windows presses the left control key along with AltGr, at the same time.
+            sent += self.key("ControlLeft", "Control", False, time)
+        if down:
+            self._keys[code] = time
+        else:
+            del self._keys[code]
+        return sent + [{"type": "control-key", "code": code, "down": down}]  # noqa: RUF005 - MicroPython
+
+    def release_all(self) -> Messages:
+        """Release everything, because the page does not hear any more when the person does."""
+        messages: Messages = []
+        for code in list(self._keys):
+            messages += self.key(code, "", False, 0.0)
+        for button in self._buttons[:]:
+            messages += self.button(self._place, button, False)
+        return messages
+
+    def tick(self, now: float) -> Messages:
+        """Send what is kept, and that something is held; call it about twenty times a second."""
+        messages = self._flush()
+        if (self._keys or self._buttons) and now - self._held_at >= HOLD_INTERVAL:
+            self._held_at = now
+            messages.append({"type": "control-hold"})
+        return messages
+
+    def _flush(self) -> Messages:
+        unsent, self._unsent = self._unsent, False
+        return [self._message("pointer")] if unsent else []
+
+    def _message(self, kind: str, more: dict[str, Any] | None = None) -> dict[str, Any]:
+        message = {"type": "control-" + kind, "x": round(self._place[0], DIGITS), "y": round(self._place[1], DIGITS)}
+        message.update(more or {})
+        return message
+
+
+def picture_place(
+    point: tuple[float, float], box: tuple[float, float, float, float], size: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the place in a picture as parts of its size; outside of 0 to 1 beside it.
+
+    Arguments:
+        point: x and y in the window.
+        box: left, top, width and height of the video's element, in which the whole picture is shown (`contain`).
+        size: width and height of the picture.
+
+    """
+    left, top, width, height = box
+    if not (size[0] and size[1] and width and height):
+        return 0.0, 0.0
+    scale = min(width / size[0], height / size[1])
+    shown = (size[0] * scale, size[1] * scale)
+    return (
+        (point[0] - left - (width - shown[0]) / 2) / shown[0],
+        (point[1] - top - (height - shown[1]) / 2) / shown[1],
+    )
+
+
+def wheel_steps(delta: float, unit: int) -> float:
+    """Return the steps of the wheel for a distance of a wheel event."""
+    if unit == PAGES:
+        return MAX_STEPS * delta
+    return delta / (STEP_LINES if unit == LINES else STEP_PIXELS)
+
+
+def _whole(number: float) -> int:
+    """Return a number without its fraction."""
+    return int(number)
