@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .verification import CODE
+from signald_client.signaling.verification import CODE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
