@@ -25,10 +25,11 @@ from signald.dialects.native import Native
 from signald.server.factory import SignalingFactory
 from signald.server.web import make_site
 from tests.support.connections import make_switchboard
+from tests.support.directory_server import DirectoryServer
 from tests.support.endpoints import TEXT, Endpoint, frame, upgrade_request
 from tests.support.memory_server import make_port
 
-__all__ = ["RECORDED", "STAGES", "measure", "read_recorded"]
+__all__ = ["PEERJS_STAGES", "RECORDED", "STAGES", "measure", "read_recorded"]
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "stage-costs.json"
 
@@ -126,6 +127,46 @@ def connecting() -> Callable[[], None]:
     return run
 
 
+PEERJS_IDS = tuple(f"{number}b5d3a0e-8d6f-4b5c-9d53-7a4cfb7a2f6e" for number in range(2))
+"""Ids as long as those that clients of PeerJS get."""
+
+
+def _connect_peerjs(server: DirectoryServer, id: str) -> Endpoint:
+    client = Endpoint(server.site, clock=server.clock)
+    client.send(upgrade_request(f"/peerjs?key=peerjs&id={id}&token=ty0vd3a1&version=1.5.5"))
+    if not client.answer().endswith(b'{"type":"OPEN"}'):
+        raise AssertionError("a client of PeerJS was not registered")
+    return client
+
+
+def forwarding_peerjs() -> Callable[[], None]:
+    """Return the stage that forwards candidates one by one between clients of PeerJS."""
+    server = DirectoryServer(LIMITS)
+    host, guest = (_connect_peerjs(server, id) for id in PEERJS_IDS)
+    candidate = {"candidate": "c" * 49, "sdpMid": "0", "sdpMLineIndex": 0}
+    payload = {"candidate": candidate, "type": "data", "connectionId": "dc_ty0vd3a1"}
+    message = _text(type="CANDIDATE", dst=PEERJS_IDS[0], payload=payload)
+
+    def run() -> None:
+        for _ in range(MESSAGES):
+            guest.send(message)
+        if len(host.frames()) < MESSAGES:
+            raise AssertionError("not all messages were forwarded")
+
+    return run
+
+
+def connecting_peerjs() -> Callable[[], None]:
+    """Return the stage that upgrades connections of clients of PeerJS and registers them."""
+    server = DirectoryServer(LIMITS)
+
+    def run() -> None:
+        for id in PEERJS_IDS:
+            _connect_peerjs(server, id).disconnect()
+
+    return run
+
+
 def _reference() -> None:
     for _ in range(LOOPS):
         orjson.dumps(orjson.loads(DOCUMENT))
@@ -136,6 +177,12 @@ STAGES: dict[str, tuple[Callable[[], Callable[[], None]], int]] = {
     "connect and greet": (connecting, CONNECTIONS),
 }
 """The stages, and how many operations a run of each has."""
+
+PEERJS_STAGES: dict[str, tuple[Callable[[], Callable[[], None]], int]] = {
+    "forward a candidate": (forwarding_peerjs, MESSAGES),
+    "connect and greet": (connecting_peerjs, CONNECTIONS),
+}
+"""The same for clients of PeerJS."""
 
 
 @contextmanager
@@ -160,9 +207,8 @@ def _seconds(run: Callable[[], None]) -> float:
     return time.process_time() - began
 
 
-def measure(name: str) -> float:
+def measure(make: Callable[[], Callable[[], None]], operations: int) -> float:
     """Return the CPU of one operation of a stage, as so many round trips through orjson."""
-    make, operations = STAGES[name]
     with _undisturbed():
         run = make()
         run()
@@ -181,7 +227,7 @@ def read_recorded() -> dict[str, float]:
 
 def main() -> None:
     """Measure and record the ratios."""
-    ratios = {name: round(measure(name), 2) for name in STAGES}
+    ratios = {name: round(measure(*stage), 2) for name, stage in STAGES.items()}
     body = {"recorded with": f"CPython {platform.python_version()}, orjson {orjson.__version__}", "ratios": ratios}
     RECORDED.write_text(json.dumps(body, indent=1) + "\n")
     sys.stdout.write(RECORDED.read_text())

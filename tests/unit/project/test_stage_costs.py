@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.stage_costs import STAGES, measure, read_recorded
+from tests.support.stage_costs import PEERJS_STAGES, STAGES, measure, read_recorded
 
 FACTOR = 1.3
 """How many times the recorded ratio a stage may take; measurements of the same code differ by a twentieth."""
+
+PEERJS_FACTOR = 1.1
+"""How many times the CPU of the native dialect a stage of clients of PeerJS may take; 0.75 and 0.65 were measured."""
 
 
 class StageCostTests(SynchronousTestCase):
@@ -18,5 +21,11 @@ class StageCostTests(SynchronousTestCase):
         recorded = read_recorded()
         self.assertEqual(recorded.keys(), STAGES.keys())
         for name, ratio in recorded.items():
-            measured = measure(name)
+            measured = measure(*STAGES[name])
             self.assertLess(measured, FACTOR * ratio, f"{name}: {ratio} was recorded, {measured:.1f} was measured")
+
+    def test_peerjs(self) -> None:
+        """No stage of clients of PeerJS takes more than 1.1 times the CPU of the native one, measured beside it."""
+        for name, stage in PEERJS_STAGES.items():
+            native, measured = measure(*STAGES[name]), measure(*stage)
+            self.assertLess(measured, PEERJS_FACTOR * native, f"{name}: {measured:.1f}, the native one {native:.1f}")
