@@ -213,7 +213,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _write_report({"is": "ready"})
     try:
         _run(injector, display)
-    except (BrokenPipeError, ConnectionClosedError):
+    except (OSError, ConnectionClosedError):
+        # The X server or the parent is gone, or the emergency key is no longer on the keyboard.
         return 1
     finally:
         with suppress(ConnectionClosedError):

@@ -113,6 +113,10 @@ class XDisplay:
 
     def pressed(self) -> list[str]:
         """Return the names of the pressed keys, and of the pressed buttons."""
+        while self._display.pending_events():
+            event = self._display.next_event()
+            if event.type == X.MappingNotify:
+                self._display.refresh_keyboard_mapping(event)
         bits = self._display.query_keymap()
         codes = [8 * byte + bit for byte, value in enumerate(bits) for bit in range(8) if value >> bit & 1]
         mask = self._display.screen().root.query_pointer().mask

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..browser.bridge import BrowserError, Listeners, call, get, is_embedded, listen, now, spawn, wait, window
 from ..model.control_input import ControlInput, picture_place
-from ..model.control_viewer import ControlViewer
+from ..model.control_viewer import CONTROLLING, ControlViewer
 from ..model.layout import picture_id
 from . import extra_texts
 from .control_bar import ControlBar
@@ -92,8 +92,10 @@ class RemoteControl:
         listeners.listen(figure, "keydown", self._key)
         listeners.listen(figure, "keyup", self._key)
         listeners.listen(figure, "blur", lambda event: self._release())
-        call(figure, "setAttribute", "tabindex", "0")
-        call(figure, "setAttribute", "data-controlled", "")
+        # With this role a screen reader passes all keys on (WAI-ARIA 1.2).
+        for name, value in (("tabindex", "0"), ("role", "application"), ("data-controlled", "")):
+            call(figure, "setAttribute", name, value)
+        call(figure, "setAttribute", "aria-label", extra_texts.CONTROL_STATES[CONTROLLING])
         call(figure, "focus", {"preventScroll": True})
         spawn(self._tick(listeners))
 
@@ -104,8 +106,8 @@ class RemoteControl:
         user, self._user = self._user, ""
         self._listeners.end()
         self._listeners = None
-        call(self._figure, "removeAttribute", "tabindex")
-        call(self._figure, "removeAttribute", "data-controlled")
+        for name in ("tabindex", "role", "data-controlled", "aria-label"):
+            call(self._figure, "removeAttribute", name)
         # A picture that is gone cannot be controlled.
         self.viewer.give_up(user)
 

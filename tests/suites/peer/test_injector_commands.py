@@ -1,0 +1,137 @@
+"""Tests the commands of the injecting process within the test's own process, on an X server without a screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from Xlib import X
+from Xlib.display import Display
+
+from signald_client.control.injector import RAISE_SECONDS, Injector
+from tests.support.x_display import XDisplay
+
+PATIENCE = 5.0
+
+
+class InjectorTests(SynchronousTestCase):
+    """`Injector`."""
+
+    def setUp(self) -> None:
+        """Start the X server, and connect."""
+        self.server = XDisplay()
+        self.addCleanup(self.server.close)
+        self.reports: list[dict[str, Any]] = []
+        self.connection = Display(self.server.name)
+        self.addCleanup(self.connection.close)
+        self.injector = Injector(self.connection, "Escape", self.reports.append)
+        self.now = 100.0
+
+    def do(self, command: str, **values: Any) -> None:
+        """Carry out a command."""
+        self.injector.carry_out({"do": command, **values}, self.now)
+
+    def watch_until(self, condition: Callable[[], Any]) -> None:
+        """Let the injector handle the X server's events until a condition holds."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, (self.reports, self.server.pressed())
+            self.injector.watch(self.now)
+            time.sleep(0.01)
+
+    def test_events(self) -> None:
+        """Events are injected between start and stop, and the end releases everything."""
+        self.do("key", code="KeyA", down=True)
+        self.assertEqual(self.server.pressed(), [])
+        self.do("start", name="Ada")
+        self.do("pointer", x=0.5, y=0.5)
+        self.do("button", x=0.25, y=0.25, button=0, down=True)
+        self.do("wheel", x=0.25, y=0.25, right=0, down=1)
+        self.do("key", code="KeyA", down=True)
+        self.do("hold")
+        self.watch_until(lambda: self.server.pressed() == ["a", "button 1"])
+        self.assertEqual(self.server.pointer(), (200, 150))
+        self.do("release")
+        self.watch_until(lambda: self.server.pressed() == [])
+        self.do("key", code="KeyB", down=True)
+        self.do("stop")
+        self.watch_until(lambda: self.server.pressed() == [])
+        self.assertEqual(self.reports, [])
+
+    def test_silence(self) -> None:
+        """What is held is released when the parent says nothing for three seconds."""
+        self.do("start", name="Ada")
+        self.do("key", code="KeyA", down=True)
+        self.watch_until(lambda: self.server.pressed() == ["a"])
+        self.now += 3.0
+        self.watch_until(lambda: self.server.pressed() == [])
+
+    def test_local_input(self) -> None:
+        """Local input is reported once in a while; the emergency key ends the control."""
+        self.do("start", name="Ada")
+        for down in (True, False):
+            self.server.press("b", down)
+        self.watch_until(lambda: {"is": "local-input"} in self.reports)
+        for down in (True, False):
+            self.server.press("Escape", down)
+        self.watch_until(lambda: {"is": "ended", "reason": "emergency-key"} in self.reports)
+        self.injector.release_all()
+
+    def test_sign(self) -> None:
+        """The sign is raised above another window, twice a second at most, and a click on it ends the control."""
+        self.do("start", name="Ada \u0628")
+        self.watch_until(self.server.windows)
+        (sign,) = self.server.windows()
+        recorder = self.server.recorder()
+        self.addCleanup(recorder.close)
+        self.now += RAISE_SECONDS
+        self.watch_until(lambda: self.server.windows()[-1] == sign)
+        self.do("button", x=0.5, y=0.01, button=0, down=True)
+        self.watch_until(lambda: {"is": "ended", "reason": "stopped"} in self.reports)
+
+    def test_layout(self) -> None:
+        """Another layout is used at once, also for the emergency key, and devices are read again."""
+        self.server.set_layout("de")
+        self.do("start", name="Ada")
+        self.watch_until(lambda: self.connection.keycode_to_keysym(29, 0) == ord("z"))
+        self.do("key", code="AltRight", down=True)
+        self.watch_until(lambda: self.server.pressed() == ["ISO_Level3_Shift"])
+
+    def test_screen_size(self) -> None:
+        """Places are parts of the screen's present size."""
+        root = self.connection.screen().root
+        event = type("Event", (), {"type": X.ConfigureNotify, "window": root, "width": 400, "height": 300})()
+        self.injector._handle_event(event, self.now)
+        self.do("start", name="Ada")
+        self.do("pointer", x=1, y=1)
+        self.watch_until(lambda: self.server.pointer() == (399, 299))
+
+    def test_clipboard(self) -> None:
+        """The clipboard's text is written and read; other programs can ask for it, in the forms that it has."""
+        self.do("start", name="Ada")
+        self.do("clipboard-read")
+        self.watch_until(lambda: {"is": "clipboard", "text": ""} in self.reports)
+        self.do("clipboard", text="Grüße")
+        self.do("clipboard-read")
+        self.watch_until(lambda: {"is": "clipboard", "text": "Grüße"} in self.reports)
+        other = Display(self.server.name)
+        self.addCleanup(other.close)
+        window = other.screen().root.create_window(0, 0, 1, 1, 0, X.CopyFromParent)
+        names = {name: other.intern_atom(name) for name in ("CLIPBOARD", "TARGETS", "UTF8_STRING", "IMAGE", "SLOT")}
+        answers: list[int] = []
+        for target in ("TARGETS", "UTF8_STRING", "IMAGE"):
+            window.convert_selection(names["CLIPBOARD"], names[target], names["SLOT"], X.CurrentTime)
+            other.flush()
+
+            def answered() -> bool:
+                while other.pending_events():
+                    event = other.next_event()
+                    if event.type == X.SelectionNotify:
+                        answers.append(event.property)
+                        return True
+                return False
+
+            self.watch_until(answered)
+        self.assertEqual(answers, [names["SLOT"], names["SLOT"], X.NONE])
