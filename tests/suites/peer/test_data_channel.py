@@ -47,7 +47,7 @@ class DataChannelTests(AsyncCase):
     async def connect(self, *observers: Observer | None) -> list[Peer]:
         """Return peers in one session, one for each observer."""
         daemon = self.start_daemon()
-        peers = []
+        peers: list[Peer] = []
         session = ""
         for observer in observers:
             peer = Peer(
