@@ -6,7 +6,7 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["signald"]):
+with atheris.instrument_imports(include=["signald", "signald_client"]):
     from tests.suites.fuzz.targets import TARGETS
 
 

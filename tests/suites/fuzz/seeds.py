@@ -6,6 +6,7 @@ import json
 import re
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from signald.core.journal_records import Record, Recorder
 from signald.core.messages import AppMessage, Hello, Instance, Join, Open, Opened, UserId
@@ -57,6 +58,19 @@ _PEERJS = [
         for type_ in ("OFFER", "ANSWER", "CANDIDATE", "LEAVE", "EXPIRE")
         for dst in ("ben", "cat")
     ),
+]
+
+
+_CONTROL: list[dict[str, Any]] = [
+    {"type": "control-pointer", "x": 0.5, "y": 2},
+    {"type": "control-button", "x": 0, "y": 1, "button": 0, "down": True},
+    {"type": "control-wheel", "x": 0, "y": 1, "right": -1, "down": 30},
+    {"type": "control-key", "code": "KeyA", "down": True},
+    {"type": "control-hold"},
+    {"type": "control-clipboard", "text": "a"},
+    {"type": "control-clipboard-read"},
+    {"type": "control-request", "version": 1, "embedded": False, "code": "a"},
+    {"type": "control-give-up"},
 ]
 
 
@@ -172,6 +186,8 @@ def seeds(target: str) -> list[bytes]:
             return [b'port = 9000\ntls = false\n[limits]\nfragments = 9\n[ice]\nservers = ["stun:stun.example.org"]\n']
         case "environment":
             return [b"PORT=9000\nTLS=no\nLIMITS_MESSAGE_BYTES=70000\nICE_SERVERS=stun:stun.example.org"]
+        case "control":
+            return [b"\n".join(json.dumps(message).encode() for message in _CONTROL)]
         case _:
             return [b""]
 
@@ -186,6 +202,8 @@ def words(target: str) -> set[str]:
             return common | {word.decode() for word in re.findall(rb'"[a-zA-Z-]+"', b"".join(examples()))}
         case "peerjs" | "peerjs_websocket":
             return common | {word.decode() for word in re.findall(rb'"[a-zA-Z]+"', b"".join(_PEERJS))}
+        case "control":
+            return common | {f'"{word}"' for message in _CONTROL for word in (*message, message["type"], "KeyA", "F5")}
         case "strings":
             return common | {'"candidate"', '"sdpMid"', '"sdpMLineIndex"', '"usernameFragment"'}
         case "serde":

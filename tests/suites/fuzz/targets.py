@@ -11,6 +11,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, get_args
 
+import orjson
 from attrs import asdict, fields
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
@@ -44,6 +45,9 @@ from signald.server.port import SignalingPort
 from signald.server.proxy_protocol import ProxyProtocolFactory
 from signald.server.upgrade_request import UpgradeRule, read_query
 from signald.server.web import make_site
+from signald_client.control import control_messages
+from signald_client.control.consent import MAX_HELD, Consent, Rules
+from signald_client.control.control_effects import ControlEnded, ControlStarted, Inject
 from tests.support.connections import make_switchboard
 from tests.support.directory_server import DirectoryServer, PeerJsClient
 from tests.support.endpoints import CLIENT, TEXT, Endpoint, frame, upgrade_request
@@ -373,6 +377,47 @@ def environment(data: bytes) -> None:
         assert str(error)
 
 
+def control(data: bytes) -> None:
+    """Messages of remote control, one a line; those with a space before them are of a viewer without control."""
+    consent = Consent(Rules("ask", allow_unverified=True))
+    for connection in (1, 2):
+        consent.connection_opened(connection, str(connection), "", 0.0)
+    consent.received(1, {"type": "control-request", "version": 1, "embedded": False}, 0.0)
+    consent.answered(1, True, 2.0)
+    held = set[object]()
+    for number, line in enumerate(data.split(b"\n")):
+        try:
+            message = orjson.loads(line)
+        except ValueError:
+            continue
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            continue
+        sender = 2 if line.startswith(b" ") else 1
+        for effect in consent.received(sender, message, 2.0 + number / 1000):
+            match effect:
+                case Inject(event=event):
+                    assert sender == consent.controller == 1
+                    _follow(event, held)
+                case ControlStarted():
+                    raise AssertionError("control was given to somebody without an answer")
+                case ControlEnded():
+                    held.clear()
+    assert len(held) <= MAX_HELD
+
+
+def _follow(event: Any, held: set[object]) -> None:
+    """Check an injected event, and keep account of what it holds."""
+    if isinstance(event, (control_messages.Key, control_messages.Button)):
+        name = event.code if isinstance(event, control_messages.Key) else event.button
+        assert (name in held) != event.down
+        (held.add if event.down else held.remove)(name)
+    if isinstance(event, (control_messages.Pointer, control_messages.Button, control_messages.Wheel)):
+        assert 0.0 <= event.x <= 1.0
+        assert 0.0 <= event.y <= 1.0
+    if isinstance(event, control_messages.Wheel):
+        assert max(abs(event.right), abs(event.down)) <= control_messages.MAX_WHEEL_STEPS
+
+
 TARGETS: Mapping[str, Target] = {
     target.__name__: target
     for target in (
@@ -392,6 +437,7 @@ TARGETS: Mapping[str, Target] = {
         handover,
         toml,
         environment,
+        control,
     )
 }
 """All of them, by name."""

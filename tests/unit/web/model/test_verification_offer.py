@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model import verification
+from signald_client.signaling import verification
 from signald_page.client.model.page_state import HOST, PageState
 from signald_page.client.model.remote_peer import RemotePeer
 from signald_page.client.model.verification_offer import offered_user
