@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from hmac import compare_digest
 from typing import Any
 
-from attrs import define, frozen
+from attrs import define
 
 from signald_client.control.control_effects import (
     AskUser,
@@ -36,20 +35,10 @@ from signald_client.control.control_messages import (
     Wheel,
     decode_message,
 )
+from signald_client.control.control_rules import CODE, NEVER, ControlCode, Rules
 from signald_client.control.token_bucket import TokenBucket
 
-__all__ = ["ASK", "CODE", "MIN_CODE_SYMBOLS", "NEVER", "Consent", "Rules", "normal_code"]
-
-NEVER = "never"
-ASK = "ask"
-CODE = "code"
-"""The ways to decide about a request for control."""
-
-MIN_CODE_SYMBOLS = 8
-"""Fewest symbols of a control code."""
-
-CODE_TRIES = 3
-"""Wrong codes, of all viewers together, after which nobody can get control with a code any more."""
+__all__ = ["Consent"]
 
 QUESTION_SECONDS = 30.0
 """Seconds after which a question without an answer counts as answered with no."""
@@ -81,24 +70,6 @@ MAX_HELD = 16
 
 FLOOD_REFUSALS = 400
 """Events beyond the rate limit after which the control ends: two seconds at twice the rate."""
-
-
-@frozen
-class Rules:
-    """How requests for control are decided.
-
-    Attributes:
-        mode: `NEVER`, `ASK` or `CODE`.
-        code: the control code in its normal form; empty unless the mode is `CODE`.
-        allow_unverified: whether a viewer may control whose connection is not verified.
-        clipboard: whether a viewer in control may read and write the clipboard's text.
-
-    """
-
-    mode: str = NEVER
-    code: str = ""
-    allow_unverified: bool = False
-    clipboard: bool = False
 
 
 @define
@@ -141,7 +112,7 @@ class Consent:
         self._questions = 0
         self._quiet_until = 0.0
         self._declined: dict[str, float] = {}
-        self._tries_left = CODE_TRIES
+        self._code = ControlCode(rules.code)
         self._controller: int | None = None
         self._held: set[str] = set()
         self._events = TokenBucket(EVENT_RATE, EVENT_BURST, 0.0)
@@ -301,21 +272,10 @@ class Consent:
         if not (viewer.verified or self._rules.allow_unverified):
             return "unverified"
         if self._rules.mode == CODE:
-            return self._wrong_code(request.code)
+            return self._code.check(request.code)
         if now < self._declined.get(viewer.user, 0.0):
             return "declined"
         return "busy" if now < self._quiet_until else ""
-
-    def _wrong_code(self, code: str) -> str:
-        """Return why a code is refused; empty when it is the right one."""
-        if not self._tries_left:
-            return "code-off"
-        if not code:
-            return "code-needed"
-        if compare_digest(normal_code(code).encode(), self._rules.code.encode()):
-            return ""
-        self._tries_left -= 1
-        return "wrong-code" if self._tries_left else "code-off"
 
     def _given_up(self, connection: int, message: GiveUp, now: float) -> list[Effect]:
         return self._end(connection, "given-up", now)
@@ -422,12 +382,6 @@ class Consent:
             return []
         self._paused_until = None
         return [Send(self._controller, {"type": "control-paused", "paused": False})]
-
-
-def normal_code(code: str) -> str:
-    """Return a control code without spaces and hyphens, in upper case; O is read as 0, and I and L as 1."""
-    kept = "".join(code.split()).replace("-", "").upper()
-    return kept.replace("O", "0").replace("I", "1").replace("L", "1")
 
 
 def _held_name(event: Key | Button) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from signald_client.control.code_words import code_sentence
-from signald_client.control.consent import Consent, Rules
+from signald_client.control.consent import Consent
 from signald_client.control.console import plain_name
 from signald_client.control.control_effects import (
     AskUser,
@@ -19,6 +19,7 @@ from signald_client.control.control_effects import (
     Send,
     WithdrawQuestion,
 )
+from signald_client.control.control_rules import Rules
 from signald_client.control.injector_process import InjectorProcess
 from signald_client.data_channel import MemberChannel
 from signald_client.signaling import messages

@@ -6,8 +6,8 @@ import argparse
 import secrets
 from pathlib import Path
 
-from signald_client.control.consent import CODE, MIN_CODE_SYMBOLS, NEVER, Rules, normal_code
 from signald_client.control.console import Console, print_line
+from signald_client.control.control_rules import CODE, MIN_CODE_SYMBOLS, NEVER, Rules, normal_code
 from signald_client.control.injector_process import InjectorProcess
 from signald_client.control.screen_capture import ScreenCapture, ScreenMedia, find_display
 from signald_client.control.screen_control import ScreenControl

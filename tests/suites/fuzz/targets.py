@@ -46,8 +46,9 @@ from signald.server.proxy_protocol import ProxyProtocolFactory
 from signald.server.upgrade_request import UpgradeRule, read_query
 from signald.server.web import make_site
 from signald_client.control import control_messages
-from signald_client.control.consent import MAX_HELD, Consent, Rules
+from signald_client.control.consent import MAX_HELD, Consent
 from signald_client.control.control_effects import ControlEnded, ControlStarted, Inject
+from signald_client.control.control_rules import Rules
 from tests.support.connections import make_switchboard
 from tests.support.directory_server import DirectoryServer, PeerJsClient
 from tests.support.endpoints import CLIENT, TEXT, Endpoint, frame, upgrade_request

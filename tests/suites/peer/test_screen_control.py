@@ -6,8 +6,8 @@ import asyncio
 from typing import Any, cast
 
 from signald_client.control.code_words import CODE_WORDS, code_sentence
-from signald_client.control.consent import ASK, CODE, Rules
 from signald_client.control.console import plain_name
+from signald_client.control.control_rules import ASK, CODE, Rules
 from signald_client.control.injector_process import InjectorProcess
 from signald_client.control.screen_control import PRESENCE, ScreenControl
 from signald_client.signaling import messages

@@ -10,17 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_client.control import control_messages as messages
-from signald_client.control.consent import (
-    ASK,
-    CODE,
-    EVENT_BURST,
-    FLOOD_REFUSALS,
-    MAX_HELD,
-    NEVER,
-    Consent,
-    Rules,
-    normal_code,
-)
+from signald_client.control.consent import EVENT_BURST, FLOOD_REFUSALS, MAX_HELD, Consent
 from signald_client.control.control_effects import (
     AskUser,
     ControlEnded,
@@ -31,6 +21,7 @@ from signald_client.control.control_effects import (
     Send,
     WithdrawQuestion,
 )
+from signald_client.control.control_rules import ASK, CODE, NEVER, Rules, normal_code
 from tests.unit.clients.control.test_control_messages import ODD_MESSAGES
 
 REQUEST: dict[str, Any] = {"type": "control-request", "version": 1, "embedded": False}

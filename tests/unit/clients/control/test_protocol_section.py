@@ -11,8 +11,9 @@ from jsonschema import Draft202012Validator
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_client.control import consent
-from signald_client.control.consent import ASK, Consent, Rules
+from signald_client.control.consent import Consent
 from signald_client.control.control_effects import Send
+from signald_client.control.control_rules import ASK, Rules
 from tests.unit.clients.control.test_control_messages import KINDS, SCHEMA
 
 ROOT = Path(__file__).resolve().parents[4]

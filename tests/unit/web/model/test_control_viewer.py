@@ -7,8 +7,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_client.control.consent import ASK, Consent, Rules
+from signald_client.control.consent import Consent
 from signald_client.control.control_effects import Inject, Send
+from signald_client.control.control_rules import ASK, Rules
 from signald_page.client.model.control_viewer import ASKING, CONTROLLING, OFFERED, PAUSED, ControlViewer
 from signald_page.client.model.peer_messaging import PeerMessaging
 
