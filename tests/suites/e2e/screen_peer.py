@@ -53,7 +53,8 @@ class ScreenPeer:
     def code(self) -> str:
         """Return the words of the verification code of the newest connection, once it is there."""
         self.program.wait_for(r"the code with .* is: ", PATIENCE)
-        return re.findall(r"the code with .* is: (.*)", self.program.stderr)[-1]
+        codes: list[str] = re.findall(r"the code with .* is: (.*)", self.program.stderr)
+        return codes[-1]
 
     def report(self) -> dict[str, Any]:
         """End the program with the terminal's signal, and return its report."""
