@@ -24,7 +24,7 @@ WINDOWS: dict[str, ViewportSize] = {
 }
 
 #: The numbers of other people of the screenshots.
-COUNTS = (1, 2, 3, 5)
+COUNTS = (1, 2, 3, 7)
 
 #: The widths between which the bar of controls never wraps.
 WIDTHS = (320, 360, 390, 480, 600, 768, 1000, 1280, 1920, 2560)
@@ -38,7 +38,7 @@ def overlap(one: Box, other: Box) -> bool:
 
 
 class StageLayoutTests(StageScene):
-    """Tests of up to six people on windows of all sizes."""
+    """Tests of up to eight people on windows of all sizes."""
 
     def check(self, page: CallPage, name: str) -> list[str]:
         """Save a screenshot, and return what is covered or outside of the stage."""
@@ -64,7 +64,7 @@ class StageLayoutTests(StageScene):
         return faults
 
     def test_forty(self) -> None:
-        """Nothing is covered, overlaps or is outside: one, two, three and five others, with and without a screen."""
+        """Nothing is covered, overlaps or is outside: one, two, three and seven others, with and without a screen."""
         faults: list[str] = []
         for count in COUNTS:
             host, guest = self.scene(count)
