@@ -202,6 +202,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A parent that does not read must not keep this process from releasing keys.
     os.set_blocking(OUTPUT, False)
     try:
+        return _serve(options)
+    except BrokenPipeError:
+        # The parent was gone before this process was ready.
+        return 1
+
+
+def _serve(options: argparse.Namespace) -> int:
+    """Connect to the X server, carry out the parent's commands until it is gone, and return the exit status.
+
+    Raises:
+        BrokenPipeError: the parent is gone.
+
+    """
+    try:
         display = Display(options.display)
         if options.release:
             _release_injected(display)

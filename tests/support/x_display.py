@@ -15,6 +15,7 @@ from typing import Any
 
 from Xlib import XK, X
 from Xlib.display import Display
+from Xlib.error import BadDrawable, BadWindow
 from Xlib.ext import xinput, xtest
 from Xlib.protocol import rq
 
@@ -132,9 +133,11 @@ class XDisplay:
         """Return x, y, width and height of each mapped window, the lowest first."""
         found = []
         for window in self._display.screen().root.query_tree().children:
-            if window.get_attributes().map_state == X.IsViewable:
-                place = window.get_geometry()
-                found.append((place.x, place.y, place.width, place.height))
+            # A window may be gone before it is looked at.
+            with contextlib.suppress(BadDrawable, BadWindow):
+                if window.get_attributes().map_state == X.IsViewable:
+                    place = window.get_geometry()
+                    found.append((place.x, place.y, place.width, place.height))
         return found
 
     def set_layout(self, *arguments: str) -> None:

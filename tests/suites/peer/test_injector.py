@@ -341,6 +341,16 @@ class StartTests(InjectorCase):
             await process.close()
 
     @asynchronous
+    async def test_a_parent_that_is_gone_at_the_start(self) -> None:
+        """A process whose parent is gone before it is ready ends without a word."""
+        command = [sys.executable, "-m", "signald_client.control.injector", "--display", self.display.name]
+        injector = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert injector.stdout is not None
+        injector.stdout.close()
+        _, said = await asyncio.to_thread(injector.communicate)
+        self.assertEqual((injector.returncode, said), (1, b""))
+
+    @asynchronous
     async def test_a_parent_that_is_killed(self) -> None:
         """A process that is killed with SIGKILL leaves nothing pressed, at whatever step it is."""
         program = (
