@@ -58,6 +58,7 @@ class InstallTests(SynchronousTestCase):
         page.tab.click("#reload")
         until(lambda: page.state == "start" and not page.shown("offline"), PATIENCE, "the page from the server")
         self.assertEqual(page.tab.evaluate("location.hash"), "#ABC-DEFG-HJK")
+        page.tab.click("header a")
         page.host()
 
     def test_offline(self) -> None:

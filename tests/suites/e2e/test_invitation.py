@@ -139,7 +139,7 @@ class GuestTests(CallTestCase):
         session = page.host()
         caller = Caller(self.daemon.signaling_url, str(self.daemon.authority))
         self.addCleanup(caller.socket.close)
-        caller.send("join", session=session, name="\u202eevil\u200b")
+        caller.send("join", session=session, name="\u202e Zoë 👩\u200d🚀 محمد\u200b")
         page.wait_for("calling")
         name = "document.querySelector('#remotes .name').textContent"
-        until(lambda: page.tab.evaluate(name) == "evil", PATIENCE, "the name")
+        until(lambda: page.tab.evaluate(name) == "Zoë 👩\u200d🚀 محمد", PATIENCE, "the name")

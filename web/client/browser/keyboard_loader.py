@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from .bridge import call, get, listen, load_extras, spawn, window
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from .page import Page
 
 __all__ = ["KeyboardLoader"]
+
+PRELOAD_DELAY = 2.0
+"""Seconds from the begin of a call, or from its first connection, until the shortcuts are loaded."""
 
 TEXT_FIELDS = ("INPUT", "SELECT", "TEXTAREA")
 
@@ -41,11 +45,12 @@ class KeyboardLoader:
         if self._keyboard is not None:
             self._keyboard.update()
         elif self._state.stage in ("waiting", "connected") and not self._preloaded:
-            # Push-to-talk is to work from the first press.
             self._preloaded = True
             spawn(self._preload())
 
     async def _preload(self) -> None:
+        """Load the shortcuts, so that push-to-talk works from the first press, after what a new call has to do."""
+        await asyncio.sleep(PRELOAD_DELAY)
         await self._load()
 
     def _clicked(self, event: Any) -> None:

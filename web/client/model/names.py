@@ -64,4 +64,5 @@ def clean_name(text: str) -> str:
         elif not _in(code, REMOVED):
             kept += character
     kept = " ".join(kept.split())[:MAX_CHARACTERS].strip()
-    return kept if kept.strip(JOINERS + " ") else ""
+    # MicroPython's `strip` compares bytes, and would cut characters apart.
+    return kept if any(character not in JOINERS for character in kept) else ""
