@@ -97,11 +97,10 @@ try {
   // Otherwise `features.js` has told the person what is missing.
   const loaded = document.getElementById("unsupported").hidden && (await loadPatiently(load, page.log));
   if (loaded) {
-    const bundle = loaded[0];
     python = loaded[1];
     python.registerJsModule("shim", shim);
     python.runPython("import shim\nshim.mark('python')");
-    unpack(python, bundle);
+    unpack(python, loaded[0]);
     python.runPython("from signald_page.client.browser import main\nmain.start()");
   }
 } catch (error) {
