@@ -188,8 +188,17 @@ class Consent:
         return self._decline(asked.connection, "declined", now)
 
     def stopped(self, reason: str, now: float) -> list[Effect]:
-        """End the control, because the user or a failure at this computer ends it."""
-        return [] if self._controller is None else self._end(self._controller, reason, now)
+        """End the control, because the user or a failure at this computer ends it.
+
+        Nobody gets control with the code again, since whoever had it knows it, and the same viewer is not asked about
+        for a while.
+        """
+        if self._controller is None:
+            return []
+        self._code.switch_off()
+        self._declined[self._viewers[self._controller].user] = now + DECLINED_SECONDS
+        self._quiet_until = now + QUIET_SECONDS
+        return self._end(self._controller, reason, now)
 
     def disable(self, now: float) -> list[Effect]:
         """End the control, and give it to nobody any more, because this computer cannot be controlled now."""

@@ -46,6 +46,10 @@ class ControlCode:
         self._code = code.encode()
         self._tries_left = CODE_TRIES
 
+    def switch_off(self) -> None:
+        """Accept no code any more."""
+        self._tries_left = 0
+
     def check(self, code: str) -> str:
         """Return why a code is refused; empty when it is the right one."""
         if not self._tries_left:

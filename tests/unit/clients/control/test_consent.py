@@ -188,6 +188,17 @@ class CodeTests(SynchronousTestCase):
         effects = consent.received(1, {**REQUEST, "code": " oo1 1-1abcd"}, 100.0)
         self.assertIn(ControlStarted(1, "Ada"), effects)
 
+    def test_after_a_stop(self) -> None:
+        """When the computer's user has ended the control, the code is off, and a request is declined for a while."""
+        consent = viewers(Rules(CODE, SECRET))
+        consent.received(1, {**REQUEST, "code": SECRET}, 100.0)
+        consent.stopped("emergency-key", 101.0)
+        self.assertEqual(consent.received(1, {**REQUEST, "code": SECRET}, 102.0), [refused(1, "code-off")])
+        consent = controlled()
+        consent.stopped("stopped", 103.0)
+        self.assertEqual(consent.received(1, REQUEST, 104.0), [refused(1, "declined")])
+        self.assertEqual(consent.received(2, REQUEST, 104.0), [refused(2, "busy")])
+
     def test_three_tries(self) -> None:
         """After three wrong codes, of all viewers together, the right one is refused as well, for good."""
         consent = viewers(Rules(CODE, SECRET))
