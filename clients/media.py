@@ -15,7 +15,7 @@ from av.packet import Packet
 
 from signald_client.errors import MediaError
 
-__all__ = ["AUDIO_CLOCK", "VIDEO_CLOCK", "CountingTrack", "EchoMedia", "EchoTrack", "FileMedia", "Media"]
+__all__ = ["AUDIO_CLOCK", "VIDEO_CLOCK", "CountingTrack", "EchoMedia", "FileMedia", "Media", "QueuedTrack"]
 
 VIDEO_CLOCK = 90_000
 """RTP clock rate of video, in hertz (RFC 7741 §4.1)."""
@@ -80,17 +80,25 @@ class FileMedia(Media):
             await asyncio.to_thread(track.stop)
 
 
-class EchoTrack(MediaStreamTrack):
+class QueuedTrack(MediaStreamTrack):
     """Track whose frames are put into it."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, most_frames: int) -> None:
+        """Create a track without a frame.
+
+        Arguments:
+            kind: `video` or `audio`.
+            most_frames: the frames that may wait at a time.
+
+        """
         super().__init__()
         self.kind = kind
+        self._most_frames = most_frames
         self._frames: asyncio.Queue[Frame | None] = asyncio.Queue()
 
     def put_frame(self, frame: Frame) -> None:
         """Queue a frame; when the queue is full, drop the oldest."""
-        if self._frames.qsize() >= ECHO_FRAMES:
+        if self._frames.qsize() >= self._most_frames:
             self._frames.get_nowait()
         self._frames.put_nowait(frame)
 
@@ -116,7 +124,7 @@ class EchoMedia(Media):
     """Sends received media back."""
 
     def __init__(self) -> None:
-        self._tracks = {kind: EchoTrack(kind) for kind in ("video", "audio")}
+        self._tracks = {kind: QueuedTrack(kind, ECHO_FRAMES) for kind in ("video", "audio")}
         self._received: set[str] = set()
 
     def tracks(self) -> Sequence[MediaStreamTrack]:

@@ -22,6 +22,7 @@ from signald_client.control.control_effects import (
     Send,
     WithdrawQuestion,
 )
+from signald_client.control.control_gate import PAUSE_SECONDS
 from signald_client.control.control_messages import (
     VERSION,
     Button,
@@ -61,9 +62,6 @@ EVENT_BURST = 200.0
 REQUEST_RATE = 1.0
 REQUEST_BURST = 5.0
 """Requests for control of one viewer that are answered, per second and at once."""
-
-PAUSE_SECONDS = 1.0
-"""Seconds for which input at the computer itself suspends the control."""
 
 MAX_HELD = 16
 """Most keys and buttons that a viewer can hold at a time; hands hold fewer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HOLD_SECONDS", "ControlGate"]
+__all__ = ["HOLD_SECONDS", "PAUSE_SECONDS", "ControlGate"]
 
 PAUSE_SECONDS = 1.0
 """Seconds for which input at the computer itself suspends the control."""

@@ -11,14 +11,13 @@ from fractions import Fraction
 from typing import Any
 
 import av
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.mediastreams import MediaStreamTrack
 from av import VideoFrame
-from av.frame import Frame
 from Xlib.display import Display
 from Xlib.error import DisplayError
 
 from signald_client.errors import ControlError
-from signald_client.media import VIDEO_CLOCK, Media
+from signald_client.media import VIDEO_CLOCK, Media, QueuedTrack
 
 __all__ = ["ScreenCapture", "ScreenMedia", "find_display"]
 
@@ -128,39 +127,17 @@ class ScreenCapture:
             track.put_frame(frame)
 
 
-class _ScreenTrack(MediaStreamTrack):
+class _ScreenTrack(QueuedTrack):
     """A track of the newest picture; pictures that its encoder has no time for are left out."""
 
-    kind = "video"
-
     def __init__(self, on_stop: Any) -> None:
-        super().__init__()
-        self._frames: asyncio.Queue[VideoFrame | None] = asyncio.Queue()
+        super().__init__("video", most_frames=1)
         self._on_stop = on_stop
 
-    def put_frame(self, frame: VideoFrame) -> None:
-        """Replace the picture that waits for the encoder."""
-        while not self._frames.empty():
-            self._frames.get_nowait()
-        self._frames.put_nowait(frame)
-
-    async def recv(self) -> Frame:
-        """Return the next picture.
-
-        Raises:
-            MediaStreamError: the track was stopped.
-
-        """
-        frame = await self._frames.get() if self.readyState == "live" else None
-        if frame is None:
-            raise MediaStreamError
-        return frame
-
     def stop(self) -> None:
-        """Stop the track, and wake up whoever waits for a picture."""
+        """Stop the track, and say so."""
         super().stop()
         self._on_stop(self)
-        self._frames.put_nowait(None)
 
 
 class ScreenMedia(Media):

@@ -16,7 +16,7 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, VideoFrame
 
 from signald_client.errors import MediaError
-from signald_client.media import ECHO_FRAMES, CountingTrack, EchoMedia, EchoTrack, FileMedia, Media
+from signald_client.media import ECHO_FRAMES, CountingTrack, EchoMedia, FileMedia, Media, QueuedTrack
 from signald_client.pattern import TONE_AMPLITUDE, FramePacer, PatternAndTone, PatternTrack, ToneTrack
 from signald_client.recording import QUEUE_FRAMES, RecordedMedia, Recording
 from tests.suites.peer.case import AsyncCase, asynchronous
@@ -204,7 +204,7 @@ class EchoTests(AsyncCase):
     @asynchronous
     async def test_bounded(self) -> None:
         """When frames are not read, only the newest are kept."""
-        track = EchoTrack("video")
+        track = QueuedTrack("video", ECHO_FRAMES)
         frames = await make_video(ECHO_FRAMES + 3)
         for frame in frames:
             track.put_frame(frame)
@@ -213,7 +213,7 @@ class EchoTests(AsyncCase):
     @asynchronous
     async def test_end(self) -> None:
         """`stop` ends a pending and every later `recv`."""
-        track = EchoTrack("audio")
+        track = QueuedTrack("audio", ECHO_FRAMES)
         waiting = asyncio.ensure_future(track.recv())
         await asyncio.sleep(0)
         track.stop()
