@@ -18,7 +18,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.runner import micropython
-from tests.runner.checks import linted, make_links, typed
+from tests.runner.checkout import cache_page, make_links
+from tests.runner.checks import linted, typed
 from tests.runner.imports import PACKAGES, Graph, module_name, nearest, read_graph
 from tests.runner.parts import KEPT, Setting, make_parts, run_parts
 from tests.runner.printing import say
@@ -220,6 +221,7 @@ def run(root: Path, scratch: Path, lanes: int) -> Tally:
     choice = choose(changed, graph, tests, texts, seconds, BUDGET * lanes, pending(root))
     say(f"{len(changed)} files changed; {len(choice.run) + len(choice.left)} unit test modules concern them.")
     if choice.run:
+        cache_page(root)
         unit = next(suite for suite in SUITES if suite.name == "unit")
         few = sum(seconds[test] for test in choice.run) < 1.0
         parts = make_parts([Selection(unit, choice.run, whole=not few)], lanes, times)
