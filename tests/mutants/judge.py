@@ -21,7 +21,8 @@ from typing import Any
 from twisted.application.reactors import installReactor
 from twisted.trial import reporter, runner
 
-#: Bytes of address space, so that a loop that a fault makes endless does not take the machine's memory.
+#: Bytes of writable memory, so that a loop that a fault makes endless does not take the machine's memory. Address space
+#: has no limit: Node.js, which some tests start, reserves more of it than the machine has memory.
 MEMORY = 4 << 30
 
 #: Seconds on the clock for each second of processor time that a fork may use: other work may run beside it.
@@ -160,7 +161,7 @@ def start(finder: MutantFinder | None, modules: Sequence[str], directory: Path, 
         os.dup2(output, 1)
         os.dup2(output, 2)
         resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         if finder is not None:
             sys.meta_path.insert(0, finder)
         installReactor("default")
