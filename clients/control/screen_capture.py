@@ -12,7 +12,7 @@ from typing import Any
 
 import av
 from aiortc.mediastreams import MediaStreamTrack
-from av import VideoFrame
+from av import FFmpegError, VideoFrame
 from Xlib.display import Display
 from Xlib.error import DisplayError
 
@@ -26,6 +26,9 @@ MAX_WIDTH, MAX_HEIGHT = 1920, 1080
 
 RETRY_SECONDS = 1.0
 """Seconds until the capture is opened again after a failure, as when the screen gets another size."""
+
+FAILURES = (OSError, ValueError, FFmpegError)
+"""What FFmpeg raises when the screen cannot be captured, or not any more; the last one when the X server has ended."""
 
 WAYLAND = "This is a Wayland session, whose screen an X11 program cannot see: log in to an X11 session to share it."
 
@@ -81,7 +84,7 @@ class ScreenCapture:
         self._loop = asyncio.get_running_loop()
         try:
             self._container = self._open()
-        except (OSError, ValueError) as error:
+        except FAILURES as error:
             raise ControlError(f"The screen {display} cannot be captured.") from error
         self._thread = threading.Thread(target=self._run, name="screen capture", daemon=True)
         self._thread.start()
@@ -109,7 +112,7 @@ class ScreenCapture:
                         return
                     if self._tracks:
                         self._loop.call_soon_threadsafe(self._show, _reduced(frame))
-            except (OSError, ValueError):
+            except FAILURES:
                 # The server closes the capture of a screen that gets another size.
                 self._reopen()
 
@@ -118,7 +121,7 @@ class ScreenCapture:
             try:
                 self._container.close()
                 self._container = self._open()
-            except (OSError, ValueError):
+            except FAILURES:
                 continue
             return
 
