@@ -115,12 +115,11 @@ class InjectorProcess:
         if process is None or self._reader is None:
             return
         process.stdin.close()
-        try:
-            async with asyncio.timeout(END_SECONDS):
-                await self._reader
-        except TimeoutError:
+        # A timeout around the task would cancel it, so that nobody would release what a killed process held.
+        _, pending = await asyncio.wait([self._reader], timeout=END_SECONDS)
+        if pending:
             process.kill()
-            await self._reader
+        await self._reader
 
     def _send(self, command: dict[str, Any]) -> None:
         process = self._process
