@@ -190,8 +190,15 @@ class Injector:
         return found
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until standard input ends, and return the exit status."""
+def main(arguments: Sequence[str] | None = None, input_: int = INPUT, output: int = OUTPUT) -> int:
+    """Run until the input ends, and return the exit status.
+
+    Arguments:
+        arguments: the command line; None for that of the process.
+        input_: the file descriptor from which the parent's commands are read.
+        output: the file descriptor to which reports are written.
+
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--display")
     parser.add_argument("--emergency-key", default="Escape")
@@ -200,15 +207,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     # A parent that does not read must not keep this process from releasing keys.
-    os.set_blocking(OUTPUT, False)
+    os.set_blocking(output, False)
     try:
-        return _serve(options)
+        return _serve(options, input_, lambda report: _write_report(output, report))
     except BrokenPipeError:
         # The parent was gone before this process was ready.
         return 1
 
 
-def _serve(options: argparse.Namespace) -> int:
+def _serve(options: argparse.Namespace, input_: int, report: Callable[[dict[str, Any]], None]) -> int:
     """Connect to the X server, carry out the parent's commands until it is gone, and return the exit status.
 
     Raises:
@@ -220,13 +227,13 @@ def _serve(options: argparse.Namespace) -> int:
         if options.release:
             _release_injected(display)
             return 0
-        injector = Injector(display, options.emergency_key, _write_report)
+        injector = Injector(display, options.emergency_key, report)
     except (OSError, DisplayError, ConnectionClosedError) as error:
-        _write_report({"is": "failed", "sentence": str(error)})
+        report({"is": "failed", "sentence": str(error)})
         return 1
-    _write_report({"is": "ready"})
+    report({"is": "ready"})
     try:
-        _run(injector, display)
+        _run(injector, display, input_)
     except (OSError, ConnectionClosedError):
         # The X server or the parent is gone, or the emergency key is no longer on the keyboard.
         return 1
@@ -236,16 +243,16 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(injector: Injector, display: Any) -> None:
+def _run(injector: Injector, display: Any, input_: int) -> None:
     """Carry out commands until the parent is gone."""
     buffered = b""
     while True:
-        readable, _, _ = select.select([INPUT, display.fileno()], [], [], TICK_SECONDS)
+        readable, _, _ = select.select([input_, display.fileno()], [], [], TICK_SECONDS)
         # First, so that the emergency key comes before events that arrived meanwhile.
         injector.watch(time.monotonic())
-        if INPUT not in readable:
+        if input_ not in readable:
             continue
-        received = os.read(INPUT, READ_BYTES)
+        received = os.read(input_, READ_BYTES)
         if not received:
             return
         *lines, buffered = (buffered + received).split(b"\n")
@@ -264,15 +271,15 @@ def _release_injected(display: Any) -> None:
     display.sync()
 
 
-def _write_report(report: dict[str, Any]) -> None:
+def _write_report(output: int, report: dict[str, Any]) -> None:
     rest = json.dumps(report, ensure_ascii=False).encode() + b"\n"
     while rest:
         # A parent that does not read for a second hangs or is gone: what is written later would not be a report.
-        _, writable, _ = select.select([], [OUTPUT], [], WRITE_SECONDS)
+        _, writable, _ = select.select([], [output], [], WRITE_SECONDS)
         if not writable:
             raise BrokenPipeError("The parent does not read.")
         with suppress(BlockingIOError):
-            rest = rest[os.write(OUTPUT, rest) :]
+            rest = rest[os.write(output, rest) :]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 from Xlib import XK, X
 from Xlib.display import Display
 from Xlib.error import BadDrawable, BadWindow
-from Xlib.ext import xinput, xtest
+from Xlib.ext import randr, xinput, xtest
 from Xlib.protocol import rq
 
 from tests.support.x_recorder import NAMES
@@ -52,6 +52,45 @@ class _DeviceInput(rq.Request):  # type: ignore[misc] # Xlib is not typed
     )
 
 
+class _SetMonitor(rq.Request):  # type: ignore[misc] # Xlib is not typed
+    """RRSetMonitor for a monitor without outputs (RandR 1.5 §7.6)."""
+
+    _request = rq.Struct(
+        rq.Card8("opcode"),
+        rq.Opcode(43),
+        rq.RequestLength(),
+        rq.Window("window"),
+        rq.Card32("name"),
+        rq.Bool("primary"),
+        rq.Bool("automatic"),
+        rq.Card16("outputs"),
+        rq.Int16("x"),
+        rq.Int16("y"),
+        rq.Card16("width"),
+        rq.Card16("height"),
+        rq.Card32("width_in_millimeters"),
+        rq.Card32("height_in_millimeters"),
+    )
+
+
+class _AddMaster(rq.Request):  # type: ignore[misc] # Xlib is not typed
+    """XIChangeHierarchy (XI2proto) with one change: a second pair of keyboard and pointer, named `more`."""
+
+    _request = rq.Struct(
+        rq.Card8("opcode"),
+        rq.Opcode(43),
+        rq.RequestLength(),
+        rq.Card8("changes"),
+        rq.Pad(3),
+        rq.Card16("type"),
+        rq.Card16("length"),
+        rq.Card16("name_length"),
+        rq.Bool("send_core"),
+        rq.Bool("enable"),
+        rq.FixedBinary("name", 4),
+    )
+
+
 class XDisplay:
     """A running X server.
 
@@ -60,11 +99,22 @@ class XDisplay:
 
     """
 
-    def __init__(self, size: str = "800x600") -> None:
-        """Start the server, and wait until it accepts clients."""
+    def __init__(self, size: str = "800x600", *options: str) -> None:
+        """Start the server with further options of Xvfb, and wait until it accepts clients."""
         reading, writing = os.pipe()
         self._process = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"],
+            [
+                "Xvfb",
+                "-displayfd",
+                str(writing),
+                "-screen",
+                "0",
+                f"{size}x24",
+                "-nolisten",
+                "tcp",
+                "-noreset",
+                *options,
+            ],
             pass_fds=[writing],
             stderr=subprocess.DEVNULL,
         )
@@ -74,6 +124,7 @@ class XDisplay:
             assert readable, "Xvfb does not start"
             self.name = f":{found.readline().strip()}"
         self._display: Any = Display(self.name)
+        self._screen = self._display.screen().root
         devices = self._display.xinput_query_device(xinput.AllDevices).devices
         self._devices = {each.name: each.deviceid for each in devices}
         self._first_event = self._display.query_extension(xinput.extname).first_event
@@ -108,6 +159,71 @@ class XDisplay:
             y=0,
             device=self._devices[device],
         )
+        self._display.sync()
+
+    def add_devices(self) -> None:
+        """Add a second pair of keyboard and pointer, for which the X server makes injecting devices of its own."""
+        _AddMaster(
+            display=self._display.display,
+            opcode=self._display.query_extension(xinput.extname).major_opcode,
+            changes=1,
+            type=1,
+            length=3,
+            name_length=4,
+            send_core=True,
+            enable=True,
+            name=b"more",
+        )
+        self._display.sync()
+        devices = self._display.xinput_query_device(xinput.AllDevices).devices
+        self._devices = {each.name: each.deviceid for each in devices}
+
+    def hold_injected(self, keysym: str) -> None:
+        """Press a key by injection, as a process does that is killed before it releases it."""
+        keycode = self._display.keysym_to_keycode(XK.string_to_keysym(keysym))
+        self._display.xtest_fake_input(X.KeyPress, keycode)
+        self._display.sync()
+
+    def remove_key(self, keysym: str) -> None:
+        """Leave the key that has this keysym without one."""
+        keycode = self._display.keysym_to_keycode(XK.string_to_keysym(keysym))
+        self._display.change_keyboard_mapping(keycode, [[0] * len(self._display.get_keyboard_mapping(keycode, 1)[0])])
+        self._display.sync()
+
+    def press_injected(self, keysym: str, down: bool) -> None:
+        """Press or release a key of the injecting keyboard of the second pair."""
+        keycode = self._display.keysym_to_keycode(XK.string_to_keysym(keysym))
+        self._input("more XTEST keyboard", DEVICE_KEY_PRESS if down else DEVICE_KEY_RELEASE, keycode)
+
+    # The screen
+
+    def resize(self, width: int, height: int) -> None:
+        """Give the screen a smaller size."""
+        resources = self._screen.xrandr_get_screen_resources()
+        for crtc in resources.crtcs:
+            # Without a mode, since a screen has to be as large as what its CRTCs show.
+            self._display.xrandr_set_crtc_config(crtc, resources.config_timestamp, 0, 0, 0, 1, [])
+        self._screen.xrandr_set_screen_size(width, height, width // 4, height // 4)
+        self._display.sync()
+
+    def set_monitors(self, *places: tuple[int, int, int, int], primary: int = 0) -> None:
+        """Divide the screen among monitors with these x, y, widths and heights, of which one is the primary one."""
+        for number, (x, y, width, height) in enumerate(places):
+            _SetMonitor(
+                display=self._display.display,
+                opcode=self._display.display.get_extension_major(randr.extname),
+                window=self._screen,
+                name=self._display.intern_atom(f"MONITOR-{number}"),
+                primary=number == primary,
+                automatic=False,
+                outputs=0,
+                x=x,
+                y=y,
+                width=width,
+                height=height,
+                width_in_millimeters=width // 4,
+                height_in_millimeters=height // 4,
+            )
         self._display.sync()
 
     # The state

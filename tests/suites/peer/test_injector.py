@@ -176,6 +176,30 @@ class ReleaseTests(InjectorCase):
         await injector.close()
 
     @asynchronous
+    async def test_an_injector_that_hangs(self) -> None:
+        """A process that takes no commands is killed when too many wait, and another one releases what it held."""
+        injector = await self.held()
+        os.kill(injector.pid, signal.SIGSTOP)
+        text = messages.ClipboardText("x" * 8_000)
+        while {"is": "ended", "reason": "failed"} not in self.reports:
+            injector.inject(text)
+            await asyncio.sleep(0)
+        await self.until_pressed()
+        # What comes afterwards goes nowhere.
+        injector.inject(messages.Key("KeyB", True))
+        self.assertEqual(injector.pid, 0)
+        await injector.close()
+        self.assertEqual(self.display.pressed(), [])
+
+    @asynchronous
+    async def test_an_injector_that_hangs_at_the_end(self) -> None:
+        """A process that does not end with its input is killed after some seconds, and nothing is left pressed."""
+        injector = await self.held()
+        os.kill(injector.pid, signal.SIGSTOP)
+        await injector.close()
+        self.assertEqual((self.display.pressed(), injector.pid), ([], 0))
+
+    @asynchronous
     async def test_signals(self) -> None:
         """The signals of a terminal do not end the process, which waits for the end of its input."""
         injector = await self.held()

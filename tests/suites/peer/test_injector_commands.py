@@ -99,6 +99,24 @@ class InjectorTests(SynchronousTestCase):
         self.do("key", code="AltRight", down=True)
         self.watch_until(lambda: self.server.pressed() == ["ISO_Level3_Shift"])
 
+    def test_an_emergency_key_that_is_gone(self) -> None:
+        """A layout without the emergency key ends the process with a sentence: nothing could end the control."""
+        self.do("start", name="Ada")
+        self.server.remove_key("Escape")
+        error = self.assertRaises(OSError, self.watch_until, lambda: False)
+        self.assertIn("Escape", str(error))
+
+    def test_devices_that_come_later(self) -> None:
+        """Input of a pointer's and keyboard's pair that is added later is local, but not that of its injecting ones."""
+        self.do("start", name="Ada")
+        self.server.add_devices()
+        self.injector.watch(self.now)
+        self.do("key", code="KeyA", down=True)
+        for down in (True, False):
+            self.server.press_injected("b", down)
+        self.injector.watch(self.now)
+        self.assertEqual((self.reports, self.server.pressed()), ([], ["a"]))
+
     def test_screen_size(self) -> None:
         """Places are parts of the screen's present size."""
         root = self.connection.screen().root

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
+import threading
 from typing import Any
 
+from signald_client.command import parse_arguments
 from signald_client.control.console import Console
 from signald_client.control.screen_capture import find_display
+from signald_client.control.screen_share import ScreenShare
 from signald_client.data_channel import MemberChannel
 from signald_client.errors import ControlError
 from signald_client.exit_status import EXIT_FLOWED, EXIT_NO_CALL
@@ -110,6 +114,63 @@ class ScreenCallTests(CallCase):
             self.assertIn(words, str(error))
         self.patch(os, "environ", {"DISPLAY": self.display.name})
         self.assertEqual(find_display(None), self.display.name)
+
+
+class ShareTests(CallCase):
+    """The shared screen without a call."""
+
+    def setUp(self) -> None:
+        """Start the X server."""
+        self.display = XDisplay("640x480")
+        self.addCleanup(self.display.close)
+
+    def options(self, *options: str) -> argparse.Namespace:
+        """Return the parsed command line."""
+        return parse_arguments(["screen", "--display", self.display.name, "--rate", "20", *options])
+
+    @asynchronous
+    async def test_another_size(self) -> None:
+        """When the screen gets another size, the pictures have it from then on, in each track."""
+        share = await ScreenShare.start(self.options())
+        media = share.make_media()
+        (track,) = media.tracks()
+        frame: Any = await track.recv()
+        self.assertEqual((frame.width, frame.height), (640, 480))
+        self.display.resize(320, 240)
+        while (frame.width, frame.height) != (320, 240):
+            frame = await track.recv()
+        await media.stop()
+        await share.close()
+
+    @asynchronous
+    async def test_closed_while_the_screen_is_gone(self) -> None:
+        """A capture whose X server has ended tries again, and can be closed meanwhile."""
+        failures: list[threading.ExceptHookArgs] = []
+        self.patch(threading, "excepthook", failures.append)
+        display = XDisplay("320x240")
+        share = await ScreenShare.start(parse_arguments(["screen", "--display", display.name]))
+        media = share.make_media()
+        (track,) = media.tracks()
+        await track.recv()
+        display.close()
+        await asyncio.sleep(1.5)
+        await share.close()
+        await media.stop()
+        self.assertEqual(failures, [])
+
+    @asynchronous
+    async def test_a_screen_that_cannot_be_captured(self) -> None:
+        """Where the screen cannot be captured, a sentence says so, and the injecting process has ended."""
+        for control in ("ask", "never"):
+            options = self.options("--control", control)
+            options.rate = -1.0
+            try:
+                await ScreenShare.start(options)
+            except ControlError as error:
+                self.assertIn("cannot be captured", str(error))
+            else:
+                self.fail("it started")
+        self.assertEqual(self.display.windows(), [])
 
 
 class ConsoleTests(CallCase):
