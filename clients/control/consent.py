@@ -39,7 +39,13 @@ from signald_client.control.control_messages import (
 from signald_client.control.control_rules import CODE, NEVER, ControlCode, Rules
 from signald_client.control.token_bucket import TokenBucket
 
-__all__ = ["Consent"]
+__all__ = ["REFUTED", "UNVERIFIED", "VERIFIED", "Consent"]
+
+UNVERIFIED = "unverified"
+VERIFIED = "verified"
+REFUTED = "refuted"
+"""What is known about who is at the other end of a connection; refuted is one whose code was found to be different, or
+whose exchange was tampered with."""
 
 QUESTION_SECONDS = 30.0
 """Seconds after which a question without an answer counts as answered with no."""
@@ -69,6 +75,9 @@ MAX_HELD = 16
 FLOOD_REFUSALS = 400
 """Events beyond the rate limit after which the control ends: two seconds at twice the rate."""
 
+FLOOD_FORGIVEN = 20.0
+"""Events beyond the rate limit that are forgotten per second, so that short bursts do not add up over an hour."""
+
 
 @define
 class _Viewer:
@@ -77,7 +86,7 @@ class _Viewer:
     user: str
     name: str
     requests: TokenBucket
-    verified: bool = False
+    trust: str = UNVERIFIED
     ready: bool = False
 
 
@@ -109,12 +118,13 @@ class Consent:
         self._question: _Question | None = None
         self._questions = 0
         self._quiet_until = 0.0
-        self._declined: dict[str, float] = {}
+        self._declined: dict[str, tuple[float, str]] = {}
         self._code = ControlCode(rules.code)
         self._controller: int | None = None
         self._held: set[str] = set()
         self._events = TokenBucket(EVENT_RATE, EVENT_BURST, 0.0)
-        self._over_rate = 0
+        self._flood = TokenBucket(FLOOD_FORGIVEN, FLOOD_REFUSALS - 1, 0.0)
+        self._reads_clipboard = False
         self._paused_until: float | None = None
         self._handlers: dict[type, Callable[[int, Any, float], list[Effect]]] = {
             Request: self._requested,
@@ -148,12 +158,12 @@ class Consent:
         del self._viewers[connection]
         return effects
 
-    def verification_changed(self, connection: int, verified: bool, now: float) -> list[Effect]:
-        """Note whether a connection is verified; a change ends a consent that was given before it."""
+    def verification_changed(self, connection: int, trust: str, now: float) -> list[Effect]:
+        """Note whether a connection is verified or refuted; a change ends a consent that was given before it."""
         viewer = self._viewers.get(connection)
-        if viewer is None or viewer.verified == verified:
+        if viewer is None or viewer.trust == trust:
             return []
-        viewer.verified = verified
+        viewer.trust = trust
         return self._end(connection, "verification", now)
 
     def membership_changed(self, now: float, user: str | None = None) -> list[Effect]:
@@ -186,26 +196,25 @@ class Consent:
         return self._decline(asked.connection, "declined", now)
 
     def stopped(self, reason: str, now: float) -> list[Effect]:
-        """End the control, because the user or a failure at this computer ends it.
+        """End the control, because the user or a failure at this computer ends it; without one, answer no.
 
         Nobody gets control with the code again, since whoever had it knows it, and the same viewer is not asked about
         for a while.
         """
         if self._controller is None:
-            return []
+            return self._withdraw("declined", now)
         self._code.switch_off()
-        self._declined[self._viewers[self._controller].user] = now + DECLINED_SECONDS
+        self._declined[self._viewers[self._controller].user] = (now + DECLINED_SECONDS, "declined")
         self._quiet_until = now + QUIET_SECONDS
         return self._end(self._controller, reason, now)
 
     def disable(self, now: float) -> list[Effect]:
         """End the control, and give it to nobody any more, because this computer cannot be controlled now."""
-        effects = self.stopped("failed", now)
+        self._rules = Rules(NEVER)
         asked = self._question
         if asked is not None:
-            effects += self._end(asked.connection, "never", now)
-        self._rules = Rules(NEVER)
-        return effects
+            return self._end(asked.connection, "never", now)
+        return self.stopped("failed", now)
 
     def local_input(self, now: float) -> list[Effect]:
         """Suspend the control, because somebody uses the computer's own keyboard or pointer."""
@@ -218,9 +227,10 @@ class Consent:
         return [ReleaseAll(), Send(self._controller, {"type": "control-paused", "paused": True})]
 
     def clipboard_read(self, text: str) -> list[Effect]:
-        """Send the clipboard's text, which the viewer in control asked for."""
-        if self._controller is None or not self._rules.clipboard:
+        """Send the clipboard's text to the viewer in control, if that viewer is the one who asked for it."""
+        if self._controller is None or not self._reads_clipboard:
             return []
+        self._reads_clipboard = False
         return [Send(self._controller, {"type": "control-clipboard", "text": text})]
 
     def tick(self, now: float) -> list[Effect]:
@@ -228,8 +238,7 @@ class Consent:
         effects = self._resume(now)
         asked = self._question
         if asked is not None and now >= asked.asked_at + QUESTION_SECONDS:
-            self._question = None
-            effects += [WithdrawQuestion(asked.number), *self._decline(asked.connection, "unanswered", now)]
+            effects += self._withdraw("unanswered", now)
         return effects
 
     # Messages of viewers
@@ -261,7 +270,7 @@ class Consent:
         viewer = self._viewers[connection]
         return [
             Send(connection, {"type": "control-asked"}),
-            AskUser(self._questions, connection, viewer.name, viewer.verified),
+            AskUser(self._questions, connection, viewer.name, viewer.trust == VERIFIED),
         ]
 
     def _refusal(self, connection: int, request: Request, now: float) -> str:
@@ -276,12 +285,13 @@ class Consent:
         # Before the code is looked at, so that a viewer cannot try codes while another one has control.
         if self._controller is not None or self._question is not None:
             return "busy"
-        if not (viewer.verified or self._rules.allow_unverified):
+        if viewer.trust == REFUTED or not (viewer.trust == VERIFIED or self._rules.allow_unverified):
             return "unverified"
         if self._rules.mode == CODE:
             return self._code.check(request.code)
-        if now < self._declined.get(viewer.user, 0.0):
-            return "declined"
+        until, reason = self._declined.get(viewer.user, (0.0, ""))
+        if now < until:
+            return reason
         return "busy" if now < self._quiet_until else ""
 
     def _given_up(self, connection: int, message: GiveUp, now: float) -> list[Effect]:
@@ -303,6 +313,7 @@ class Consent:
             self.refusals[refusal] += 1
             return effects
         self.accepted += 1
+        self._reads_clipboard |= isinstance(event, ClipboardRead)
         return [*effects, Inject(event)]
 
     def _forbidden(self, event: ControlMessage) -> str:
@@ -336,8 +347,7 @@ class Consent:
 
     def _flooded(self, now: float) -> list[Effect]:
         self.refusals["rate"] += 1
-        self._over_rate += 1
-        return self.stopped("flood", now) if self._over_rate >= FLOOD_REFUSALS else []
+        return [] if self._flood.admit(1, now) else self.stopped("flood", now)
 
     # Transitions
 
@@ -352,17 +362,25 @@ class Consent:
         self._controller = connection
         self._held = set()
         self._events = TokenBucket(EVENT_RATE, EVENT_BURST, now)
-        self._over_rate = 0
+        self._flood = TokenBucket(FLOOD_FORGIVEN, FLOOD_REFUSALS - 1, now)
+        self._reads_clipboard = False
         self._paused_until = None
         self.grants += 1
         granted = {"type": "control-granted", "clipboard": self._rules.clipboard}
         return [ControlStarted(connection, self._viewers[connection].name), Send(connection, granted)]
 
+    def _withdraw(self, reason: str, now: float) -> list[Effect]:
+        """Decline the request that the user is asked about, if there is one."""
+        if self._question is None:
+            return []
+        asked, self._question = self._question, None
+        return [WithdrawQuestion(asked.number), *self._decline(asked.connection, reason, now)]
+
     def _decline(self, connection: int, reason: str, now: float) -> list[Effect]:
         self._quiet_until = now + QUIET_SECONDS
         # Users whose time is over are forgotten, so that the dict cannot grow without a bound.
-        self._declined = {user: until for user, until in self._declined.items() if until > now}
-        self._declined[self._viewers[connection].user] = now + DECLINED_SECONDS
+        self._declined = {user: entry for user, entry in self._declined.items() if entry[0] > now}
+        self._declined[self._viewers[connection].user] = (now + DECLINED_SECONDS, reason)
         self.refusals[reason] += 1
         return [Send(connection, {"type": "control-refused", "reason": reason})]
 

@@ -7,10 +7,13 @@ import os
 import sys
 from collections.abc import Callable
 
-__all__ = ["Console", "plain_name", "print_line"]
+__all__ = ["Console", "print_line", "quoted_name"]
 
 MAX_NAME = 64
 """Most characters of a name that are printed."""
+
+QUOTES = '"\u00ab\u00bb\u201c\u201d\u201e\u201f\u2033\uff02'
+"""What looks like a quotation mark, which no name may have: the end of the name could be forged with it."""
 
 READ_BYTES = 4096
 
@@ -40,7 +43,13 @@ class Console:
             asyncio.get_running_loop().remove_reader(INPUT)
 
     def _read(self) -> None:
-        received = os.read(INPUT, READ_BYTES)
+        try:
+            received = os.read(INPUT, READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            # The terminal is gone (EIO), and would be readable for ever.
+            received = b""
         if not received:
             self.close()
             return
@@ -56,7 +65,7 @@ def print_line(line: str) -> None:
     sys.stderr.flush()
 
 
-def plain_name(name: str) -> str:
-    """Return a name without characters that control a terminal or the direction of writing (UAX #9)."""
-    kept = "".join(letter for letter in name if letter.isprintable()).strip()
-    return kept[:MAX_NAME] or "Somebody"
+def quoted_name(name: str) -> str:
+    """Return a name in quotation marks, without such and without what controls a terminal or directions (UAX #9)."""
+    kept = "".join(letter for letter in name if letter.isprintable() and letter not in QUOTES).strip()
+    return f'"{kept[:MAX_NAME]}"' if kept else "Somebody"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from signald_client.control.code_words import code_sentence
-from signald_client.control.consent import Consent
-from signald_client.control.console import plain_name
+from signald_client.control.consent import READING_SECONDS, REFUTED, UNVERIFIED, VERIFIED, Consent
+from signald_client.control.console import quoted_name
 from signald_client.control.control_effects import (
     AskUser,
     ControlEnded,
@@ -24,7 +24,15 @@ from signald_client.control.injector_process import InjectorProcess
 from signald_client.data_channel import MemberChannel
 from signald_client.signaling import messages
 from signald_client.signaling.events import Interrupted, Resumed
-from signald_client.signaling.verification import ANSWERABLE, CODE, CONFIRMED
+from signald_client.signaling.verification import (
+    ANSWERABLE,
+    CODE,
+    CONFIRMED,
+    DENIED,
+    NOT_VERIFIED,
+    TIMEOUT,
+    Verification,
+)
 from signald_client.signaling.wire import Value
 
 __all__ = ["ScreenControl"]
@@ -55,6 +63,7 @@ class ScreenControl:
         self._print_line = print_line
         self._members: dict[int, MemberChannel] = {}
         self._verified: dict[int, str] = {}
+        self._printed_at: dict[int, float] = {}
         self._question = 0
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
@@ -91,6 +100,7 @@ class ScreenControl:
         self._perform(self._consent.connection_closed(member.number, self._loop.time()))
         self._members.pop(member.number, None)
         self._verified.pop(member.number, None)
+        self._printed_at.pop(member.number, None)
 
     # The session
 
@@ -145,12 +155,16 @@ class ScreenControl:
             self._print_line("That was too fast. Read the question, and answer it again.")
 
     def _compare(self, same: bool, number: str) -> None:
-        codes = [each for each in self._members.values() if each.verification.state in ANSWERABLE]
-        found = [each for each in codes if str(each.number) == number] if number else codes
-        if len(found) != 1:
+        """Store whether the code of a connection is the same; its number is needed, since another may be shown last."""
+        codes = {str(each.number): each for each in self._members.values() if each.verification.state in ANSWERABLE}
+        if number not in codes:
             self._print_line("Name the number of the connection, as in: same 1")
             return
-        found[0].verification.answer(same)
+        member = codes[number]
+        if self._loop.time() < self._printed_at.get(member.number, 0.0) + READING_SECONDS:
+            self._print_line("That was too fast. Compare the codes, and answer again.")
+            return
+        member.verification.answer(same)
         self._look_at_codes(0.0)
 
     def _tick(self) -> None:
@@ -167,16 +181,19 @@ class ScreenControl:
             if state == before:
                 continue
             self._verified[number] = state
-            name = plain_name(member.name)
+            name = quoted_name(member.name)
             if state == CODE:
+                self._printed_at[number] = self._loop.time()
+                # The code is on a line of its own and before the name, so that no name can look like it.
                 self._print_line(
-                    f"Connection {number}: the code with {name} is: {code_sentence(verification.code)}\n"
-                    f'If the page of {name} shows the same, type "same {number}".'
+                    f"Connection {number} has this code:\n{code_sentence(verification.code)}\n"
+                    f'Its member has the name {name}. If that page shows the same code, type "same {number}".'
                 )
             elif state == CONFIRMED:
-                self._print_line(f"Connection {number} with {name} is verified.")
-            verified = state == CONFIRMED
-            self._perform(self._consent.verification_changed(number, verified, self._loop.time()))
+                self._print_line(f"Connection {number} is verified. Its member has the name {name}.")
+            elif state == DENIED or _is_tampered(verification):
+                self._print_line(f"Connection {number} gets no control. Its member has the name {name}.")
+            self._perform(self._consent.verification_changed(number, _trust(verification), self._loop.time()))
 
     # Effects of the consent
 
@@ -195,13 +212,13 @@ class ScreenControl:
                 self._question = 0
                 self._print_line("The question is withdrawn.")
             case ControlStarted(name=name):
-                self._print_line(f'{plain_name(name)} controls this computer. Type "stop" to end that.')
+                self._print_line(f'{quoted_name(name)} controls this computer. Type "stop" to end that.')
                 if self._injector is not None:
-                    self._injector.show(plain_name(name))
+                    self._injector.show(quoted_name(name))
             case ControlEnded(name=name, reason=reason):
                 if self._injector is not None:
                     self._injector.hide()
-                self._print_line(f"{plain_name(name)} does not control this computer any more ({reason}).")
+                self._print_line(f"{quoted_name(name)} does not control this computer any more ({reason}).")
             case Inject(event=event):
                 if self._injector is not None:
                     self._injector.inject(event)
@@ -213,6 +230,18 @@ class ScreenControl:
         self._question = question.question
         verified = "verified" if question.verified else "NOT VERIFIED, so that somebody may be in between"
         self._print_line(
-            f"{plain_name(question.name)} (connection {question.connection}, {verified}) asks to control keyboard and "
-            "pointer of this computer, this time. Type yes or no."
+            f"Connection {question.connection} ({verified}) asks to control keyboard and pointer of this computer, "
+            f"this time. Its member has the name {quoted_name(question.name)}. Type yes or no."
         )
+
+
+def _trust(verification: Verification) -> str:
+    """Return what the state of a verification says about who is at the other end."""
+    if verification.state == CONFIRMED:
+        return VERIFIED
+    return REFUTED if verification.state == DENIED or _is_tampered(verification) else UNVERIFIED
+
+
+def _is_tampered(verification: Verification) -> bool:
+    """Whether an exchange failed in a way that no honest program causes; without an exchange it only expires."""
+    return verification.state == NOT_VERIFIED and verification.reason != TIMEOUT

@@ -48,9 +48,16 @@ class ScreenPeer:
 
     def code(self) -> str:
         """Return the words of the verification code of the newest connection, once it is there."""
-        self.program.wait_for(r"the code with .* is: ", PATIENCE)
-        codes: list[str] = re.findall(r"the code with .* is: (.*)", self.program.stderr)
+        self.program.wait_for(r"has this code:\n.*\n", PATIENCE)
+        codes: list[str] = re.findall(r"has this code:\n(.*)\n", self.program.stderr)
         return codes[-1]
+
+    def compare(self, word: str) -> None:
+        """Say whether the newest code is the same, when the second has passed in which answers are ignored."""
+        self.code()
+        number = re.findall(r"Connection (\d+) has this code", self.program.stderr)[-1]
+        time.sleep(READING_SECONDS)
+        self.program.type_line(f"{word} {number}")
 
     def report(self) -> dict[str, Any]:
         """End the program with the terminal's signal, and return its report."""

@@ -285,7 +285,7 @@ class RefusalTests(ControlCase):
         until(lambda: page.tab.evaluate(words), PATIENCE, "a code")
         self.assertEqual(page.tab.evaluate(words), peer.code())
         page.tab.click("#verify form button")
-        peer.program.type_line("same")
+        peer.compare("same")
         peer.program.wait_for("is verified", PATIENCE)
         page.ask()
         page.wait_for_status("Waiting")

@@ -196,3 +196,29 @@ class ConsoleTests(CallCase):
             os.dup2(kept, 0)
             os.close(kept)
         self.assertEqual(lines, ["yes", "same 1", "stop", "\ufffd"])
+
+    @asynchronous
+    async def test_a_terminal_that_is_gone(self) -> None:
+        """A terminal that was closed is not read again, though it stays readable."""
+        # Reading this end fails with EIO when the other one is closed, as with a terminal that has hung up.
+        end, terminal = os.openpty()
+        kept = os.dup(0)
+        os.dup2(end, 0)
+        os.close(end)
+        loop = asyncio.get_running_loop()
+        failures: list[dict[str, Any]] = []
+        loop.set_exception_handler(lambda loop, context: failures.append(context))
+        self.addCleanup(loop.set_exception_handler, None)
+        lines: list[str] = []
+        try:
+            console = Console(lines.append)
+            os.write(terminal, b"no\n")
+            await asyncio.sleep(0.1)
+            os.close(terminal)
+            await asyncio.sleep(0.1)
+            self.assertFalse(loop.remove_reader(0))
+            console.close()
+        finally:
+            os.dup2(kept, 0)
+            os.close(kept)
+        self.assertEqual((lines, failures), (["no"], []))

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, cast
 
 from signald_client.control.code_words import CODE_WORDS, code_sentence
-from signald_client.control.console import plain_name
+from signald_client.control.console import quoted_name
 from signald_client.control.control_rules import ASK, CODE, Rules
 from signald_client.control.injector_process import InjectorProcess
 from signald_client.control.screen_control import PRESENCE, ScreenControl
@@ -83,7 +83,7 @@ class ControlCase(AsyncCase):
         self.control.command("yes")
         await asyncio.sleep(1.05)
         self.control.command("yes")
-        self.assertEqual(self.injector.commands, ["show Ada"])
+        self.assertEqual(self.injector.commands, ['show "Ada"'])
 
 
 class TerminalTests(ControlCase):
@@ -94,7 +94,8 @@ class TerminalTests(ControlCase):
         """The user is asked by name, a hasty answer does not count, and other words are explained."""
         await self.start_controlled()
         self.assertEqual(self.ada.sent[0], PRESENCE)
-        self.assertIn("NOT VERIFIED", self.lines[0])
+        self.assertIn("Connection 1 (NOT VERIFIED", self.lines[0])
+        self.assertIn('the name "Ada".', self.lines[0])
         self.assertIn("too fast", self.lines[1])
         self.control.command("no")
         self.assertIn("nothing but stop", self.lines[-1])
@@ -115,17 +116,27 @@ class TerminalTests(ControlCase):
             self.control.command(word)
         self.assertEqual(eve.verification.state, "code")
 
+    def show_code(self, member: RecordingMember) -> None:
+        """Have a code, which is printed with the next tick."""
+        member.verification.state = "code"
+        member.verification.code = [0, 1, 2, 3, 4, 5, 63]
+
+    async def until_printed(self, words: str) -> None:
+        """Wait until a line with these words is printed."""
+        while not any(words in line for line in self.lines):
+            await asyncio.sleep(0.02)
+
     @asynchronous
     async def test_codes(self) -> None:
         """The words of a code are printed once; `same` verifies the connection, and `different` does not."""
         self.start(Rules(ASK))
-        self.control.command("same")
+        self.control.command("same 1")
         self.assertIn("Name the number", self.lines[-1])
-        self.ada.verification.state = "code"
-        self.ada.verification.code = [0, 1, 2, 3, 4, 5, 63]
-        await asyncio.sleep(0.5)
+        self.show_code(self.ada)
+        await asyncio.sleep(1.5)
         self.assertEqual(len([line for line in self.lines if "whale fox frog owl shark bee boot" in line]), 1)
         self.control.command("different 1")
+        self.assertIn("gets no control", self.lines[-1])
         self.control.message_received(self.ada, REQUEST)
         self.assertEqual(self.ada.sent[-1], {"type": "control-refused", "reason": "unverified"})
         self.control.command("same 1")
@@ -133,12 +144,64 @@ class TerminalTests(ControlCase):
         self.assertEqual(self.ada.sent[-1], {"type": "control-asked"})
 
     @asynchronous
+    async def test_number_of_a_code(self) -> None:
+        """`same` needs the number of the connection, and does not count within a second after the code was printed."""
+        self.start(Rules(ASK))
+        self.show_code(self.ada)
+        await self.until_printed("Connection 1 has this code")
+        self.control.command("same 1")
+        self.assertIn("too fast", self.lines[-1])
+        await asyncio.sleep(1.05)
+        self.control.command("same")
+        self.assertIn("Name the number", self.lines[-1])
+        self.assertEqual(self.ada.verification.state, "code")
+        self.control.command("same 1")
+        self.assertEqual(self.ada.verification.state, "confirmed")
+
+    @asynchronous
+    async def test_tampered_exchange(self) -> None:
+        """A connection whose exchange was tampered with gets no control, also with `--unverified`."""
+        for reason, answer in (
+            ("mismatch", {"type": "control-refused", "reason": "unverified"}),
+            ("timeout", {"type": "control-asked"}),
+        ):
+            self.start(Rules(ASK, allow_unverified=True))
+            self.ada.verification.state = "not-verified"
+            self.ada.verification.reason = reason
+            await asyncio.sleep(0.3)
+            self.control.message_received(self.ada, REQUEST)
+            self.assertEqual(self.ada.sent[-1], answer)
+
+    @asynchronous
+    async def test_names_forge_nothing(self) -> None:
+        """A name cannot look like a code, or like what the program says: it is quoted, and comes after both."""
+        self.start(Rules(ASK, allow_unverified=True))
+        eve = self.join(2, "eve", 'Ada" (verified) has this code: whale fox "')
+        self.show_code(eve)
+        await self.until_printed("Connection 2 has this code")
+        code = next(line for line in self.lines if "has this code" in line)
+        self.assertEqual(code.splitlines()[:2], ["Connection 2 has this code:", "whale fox frog owl shark bee boot"])
+        self.assertIn('the name "Ada (verified) has this code: whale fox".', code)
+        self.control.message_received(eve, REQUEST)
+        self.assertTrue(self.lines[-1].startswith("Connection 2 (NOT VERIFIED"), self.lines[-1])
+
+    @asynchronous
+    async def test_stop_answers_no(self) -> None:
+        """`stop` while the user is asked is a no."""
+        self.start(Rules(ASK, allow_unverified=True))
+        self.control.message_received(self.ada, REQUEST)
+        self.control.command("stop")
+        self.assertEqual(self.ada.sent[-1], {"type": "control-refused", "reason": "declined"})
+        self.control.command("yes")
+        self.assertEqual(self.lines[-2:], ["The question is withdrawn.", "Nobody asks."])
+
+    @asynchronous
     async def test_words_of_the_page(self) -> None:
         """The words of the code are those of the call page, and a name cannot control the terminal."""
         self.assertEqual(CODE_WORDS, extra_texts.CODE_WORDS)
         self.assertEqual(code_sentence([16, 1]), "lemon fox")
-        self.assertEqual(plain_name("\x1b[2J\u202eAda\u200b\n"), "[2JAda")
-        self.assertEqual(plain_name("\u200b \u200b"), "Somebody")
+        self.assertEqual(quoted_name("\x1b[2J\u202eAda\u200b\n"), '"[2JAda"')
+        self.assertEqual(quoted_name("\u200b \u200b\u201d"), "Somebody")
 
 
 class SessionTests(ControlCase):
@@ -161,7 +224,7 @@ class SessionTests(ControlCase):
             self.control.message_received(self.ada, {**REQUEST, "code": "0123456789"})
             self.control.message_received(self.ada, PRESS)
             self.control.session_event(messages.MemberAway(session, "bob"))
-            self.assertEqual(self.injector.commands, ["show Ada", "KeyA"])
+            self.assertEqual(self.injector.commands, ['show "Ada"', "KeyA"])
             self.control.session_event(event)
             self.assertEqual(self.injector.commands[-1], "hide", event)
             self.control.message_received(self.ada, PRESS)
@@ -188,7 +251,7 @@ class SessionTests(ControlCase):
         self.control.connection_closed(self.ada)
         self.control.message_received(self.ada, PRESS)
         self.control.message_received(self.ada, {"type": "chat", "text": "hello"})
-        self.assertEqual(self.injector.commands, ["show Ada", "hide"])
+        self.assertEqual(self.injector.commands, ['show "Ada"', "hide"])
         self.assertEqual(self.control.as_plain(), {"grants": 1, "events": 0, "refused": {"closed": 1}})
 
     @asynchronous

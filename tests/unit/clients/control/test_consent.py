@@ -10,7 +10,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_client.control import control_messages as messages
-from signald_client.control.consent import EVENT_BURST, FLOOD_REFUSALS, MAX_HELD, Consent
+from signald_client.control.consent import (
+    EVENT_BURST,
+    EVENT_RATE,
+    FLOOD_FORGIVEN,
+    FLOOD_REFUSALS,
+    MAX_HELD,
+    REFUTED,
+    UNVERIFIED,
+    VERIFIED,
+    Consent,
+)
 from signald_client.control.control_effects import (
     AskUser,
     ControlEnded,
@@ -56,7 +66,7 @@ def viewers(rules: Rules, verified: bool = True) -> Consent:
     for connection, name in ((1, "Ada"), (2, "Bob")):
         consent.connection_opened(connection, name.lower(), name, 0.0)
         consent.viewer_ready(connection)
-        consent.verification_changed(connection, verified, 0.0)
+        consent.verification_changed(connection, VERIFIED if verified else UNVERIFIED, 0.0)
     return consent
 
 
@@ -144,12 +154,29 @@ class RequestTests(SynchronousTestCase):
         self.assertIsNone(consent.controller)
 
     def test_no_answer(self) -> None:
-        """After thirty seconds without an answer the request is declined."""
+        """After thirty seconds without an answer the request is declined, and the next one is with the same reason."""
         consent = viewers(Rules(ASK))
         consent.received(1, REQUEST, 100.0)
         self.assertEqual(consent.tick(129.9), [])
         self.assertEqual(consent.tick(130.0), [WithdrawQuestion(1), refused(1, "unanswered")])
         self.assertEqual(consent.answered(1, True, 131.0), [])
+        self.assertEqual(consent.received(1, REQUEST, 140.0), [refused(1, "unanswered")])
+
+    def test_stop_before_the_answer(self) -> None:
+        """The word that ends a control declines the request that the user is asked about."""
+        consent = viewers(Rules(ASK))
+        consent.received(1, REQUEST, 100.0)
+        self.assertEqual(consent.stopped("stopped", 100.5), [WithdrawQuestion(1), refused(1, "declined")])
+        self.assertEqual(consent.answered(1, True, 102.0), [])
+        self.assertEqual(consent.received(1, REQUEST, 103.0), [refused(1, "declined")])
+
+    def test_refuted(self) -> None:
+        """A connection whose code is different is refused, also with `allow_unverified`, and loses its control."""
+        consent = viewers(Rules(ASK, allow_unverified=True), verified=False)
+        consent.received(1, REQUEST, 100.0)
+        consent.answered(1, True, 102.0)
+        self.assertEqual(consent.verification_changed(1, REFUTED, 103.0), ended(1, "verification"))
+        self.assertEqual(consent.received(1, REQUEST, 200.0), [refused(1, "unverified")])
 
     def test_nagging(self) -> None:
         """After a no nobody is asked about for ten seconds, and the same user not for a minute, reloaded or not."""
@@ -159,7 +186,7 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(consent.received(2, REQUEST, 111.0), [refused(2, "busy")])
         consent.connection_closed(1, 112.0)
         consent.connection_opened(3, "ada", "Ada", 113.0)
-        consent.verification_changed(3, True, 113.0)
+        consent.verification_changed(3, VERIFIED, 113.0)
         self.assertEqual(consent.received(3, REQUEST, 161.0), [refused(3, "declined")])
         self.assertIn(AskUser(2, 3, "Ada", True), consent.received(3, REQUEST, 162.0))
 
@@ -234,7 +261,7 @@ class EndTests(SynchronousTestCase):
         """Each event that makes the consent doubtful ends it, with a reason; later events are refused."""
         cases: list[tuple[Any, str]] = [
             (lambda consent: consent.received(1, GIVE_UP, 103.0), "given-up"),
-            (lambda consent: consent.verification_changed(1, False, 103.0), "verification"),
+            (lambda consent: consent.verification_changed(1, UNVERIFIED, 103.0), "verification"),
             (lambda consent: consent.membership_changed(103.0), "membership"),
             (lambda consent: consent.membership_changed(103.0, "ada"), "membership"),
             (lambda consent: consent.connection_closed(1, 103.0), "disconnected"),
@@ -252,9 +279,9 @@ class EndTests(SynchronousTestCase):
         """What happens to others leaves the consent as it is."""
         consent = controlled()
         self.assertEqual(consent.membership_changed(103.0, "bob"), [])
-        self.assertEqual(consent.verification_changed(2, False, 103.0), [])
-        self.assertEqual(consent.verification_changed(1, True, 103.0), [])
-        self.assertEqual(consent.verification_changed(9, True, 103.0), [])
+        self.assertEqual(consent.verification_changed(2, UNVERIFIED, 103.0), [])
+        self.assertEqual(consent.verification_changed(1, VERIFIED, 103.0), [])
+        self.assertEqual(consent.verification_changed(9, VERIFIED, 103.0), [])
         self.assertEqual(consent.connection_closed(2, 103.0), [])
         self.assertEqual(consent.connection_closed(2, 103.0), [])
         self.assertEqual(consent.controller, 1)
@@ -343,6 +370,17 @@ class EventTests(SynchronousTestCase):
         self.assertEqual(effects, ended(1, "flood"))
         self.assertEqual(consent.received(1, MOVE, 200.0), [])
 
+    def test_bursts_of_an_hour(self) -> None:
+        """What is beyond the rate is forgotten after a while: short bursts for an hour do not end the control."""
+        consent = controlled()
+        beyond = int(FLOOD_FORGIVEN)
+        for burst in range(2 * FLOOD_REFUSALS // beyond):
+            now = 103.0 + 2 * EVENT_BURST / EVENT_RATE * burst
+            for _ in range(int(EVENT_BURST) + beyond):
+                consent.received(1, MOVE, now)
+        self.assertEqual(consent.refusals, {"rate": 2 * FLOOD_REFUSALS})
+        self.assertEqual(consent.controller, 1)
+
     def test_malformed_flood(self) -> None:
         """Messages that are none count in the rate as well, and end the control in the end."""
         consent = controlled()
@@ -387,6 +425,16 @@ class EventTests(SynchronousTestCase):
         self.assertEqual(consent.received(1, text, 103.0), [Inject(messages.ClipboardText("hello"))])
         self.assertEqual(consent.received(1, read, 103.0), [Inject(messages.ClipboardRead())])
         self.assertEqual(consent.clipboard_read("secret"), [Send(1, {"type": "control-clipboard", "text": "secret"})])
+        self.assertEqual(consent.clipboard_read("secret"), [])
+
+    def test_clipboard_of_the_next_viewer(self) -> None:
+        """A text that one viewer asked for does not go to the next one who gets control."""
+        consent = controlled(clipboard=True)
+        consent.received(1, {"type": "control-clipboard-read"}, 103.0)
+        consent.received(1, GIVE_UP, 103.1)
+        consent.received(2, REQUEST, 104.0)
+        self.assertIn(ControlStarted(2, "Bob"), consent.answered(2, True, 106.0))
+        self.assertEqual(consent.clipboard_read("secret"), [])
 
 
 class Walk(RuleBasedStateMachine):
@@ -398,6 +446,7 @@ class Walk(RuleBasedStateMachine):
         self.next_connection = 1
         self.open: dict[int, str] = {}
         self.verified: set[int] = set()
+        self.refuted: set[int] = set()
         self.asked: dict[int, int] = {}
         self.consented: int | None = None
         self.opened_before_consent: set[int] = set()
@@ -416,6 +465,7 @@ class Walk(RuleBasedStateMachine):
                     assert self.consented is None, "two viewers have control"
                     assert connection in self.open, "a closed connection has control"
                     assert connection in self.verified or self.policy.allow_unverified
+                    assert connection not in self.refuted
                     assert self.policy.mode == (CODE if right_code else ASK)
                     self.consented = connection
                 case ControlEnded(connection=connection):
@@ -446,12 +496,13 @@ class Walk(RuleBasedStateMachine):
         self.check(self.consent.connection_closed(connection, self.now))
         assert self.consented != connection
 
-    @rule(connection=st.integers(1, 6), verified=st.booleans())
-    def verifies(self, connection: int, verified: bool) -> None:
+    @rule(connection=st.integers(1, 6), trust=st.sampled_from((VERIFIED, UNVERIFIED, REFUTED)))
+    def verifies(self, connection: int, trust: str) -> None:
         """The user compares codes, or the exchange begins again."""
         if connection in self.open:
-            (self.verified.add if verified else self.verified.discard)(connection)
-        self.check(self.consent.verification_changed(connection, verified, self.now))
+            (self.verified.add if trust == VERIFIED else self.verified.discard)(connection)
+            (self.refuted.add if trust == REFUTED else self.refuted.discard)(connection)
+        self.check(self.consent.verification_changed(connection, trust, self.now))
 
     @rule(connection=st.integers(1, 6), code=st.sampled_from(("", SECRET, "0000000000")), embedded=st.booleans())
     def asks(self, connection: int, code: str, embedded: bool) -> None:

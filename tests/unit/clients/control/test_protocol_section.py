@@ -73,8 +73,10 @@ class ProtocolSectionTests(SynchronousTestCase):
         words = " ".join(SECTION.split())
         for sentence in (
             f"accepts {consent.EVENT_RATE:.0f} events a second, with a burst of {consent.EVENT_BURST:.0f},",
-            f"after {consent.FLOOD_REFUSALS} dropped messages",
+            f"after {consent.FLOOD_REFUSALS} dropped messages, "
+            f"of which it forgets {consent.FLOOD_FORGIVEN:.0f} a second",
+            f"within the last {consent.QUIET_SECONDS:.0f} s",
             f"with a burst of {consent.REQUEST_BURST:.0f}.",
-            f"or nothing for {consent.QUESTION_SECONDS:.0f} s",
+            f"did not answer for {consent.QUESTION_SECONDS:.0f} s",
         ):
             self.assertIn(sentence, words)
