@@ -36,7 +36,8 @@ TICK_SECONDS = 0.1
 """Seconds between two looks at the emergency key, and at what is held."""
 
 RAISE_SECONDS = 0.5
-"""Least seconds between two attempts to raise the sign, so that two programs that do so cannot keep each other busy."""
+"""Seconds between two times at which the sign is put above all windows. No event says that it is needed: a compositor
+hides what is covered from the X server, which reports such windows as visible."""
 
 WRITE_SECONDS = 1.0
 """Seconds for which a report waits for the parent to read."""
@@ -151,6 +152,9 @@ class Injector:
             self._end("emergency-key")
         if self._injection.is_holding and self._gate.is_silent(now):
             self._injection.release_all()
+        if now >= self._raised_at + RAISE_SECONDS:
+            self._raised_at = now
+            self._sign.place()
         self._display.flush()
 
     def _handle_event(self, event: Any, now: float) -> None:
@@ -167,10 +171,7 @@ class Injector:
                 self._emergency_key = self._find_emergency_key()
         elif event.type == X.ConfigureNotify and event.window.id == self._root.id:
             self._size = (event.width, event.height)
-        elif event.type == X.VisibilityNotify:
-            if event.state != X.VisibilityUnobscured and now >= self._raised_at + RAISE_SECONDS:
-                self._raised_at = now
-                self._sign.keep_on_top()
+            self._sign.place()
         elif self._sign.is_end(event):
             self._end("stopped")
         else:

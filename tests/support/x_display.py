@@ -99,22 +99,11 @@ class XDisplay:
 
     """
 
-    def __init__(self, size: str = "800x600", *options: str) -> None:
-        """Start the server with further options of Xvfb, and wait until it accepts clients."""
+    def __init__(self, size: str = "800x600") -> None:
+        """Start the server, and wait until it accepts clients."""
         reading, writing = os.pipe()
         self._process = subprocess.Popen(
-            [
-                "Xvfb",
-                "-displayfd",
-                str(writing),
-                "-screen",
-                "0",
-                f"{size}x24",
-                "-nolisten",
-                "tcp",
-                "-noreset",
-                *options,
-            ],
+            ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"],
             pass_fds=[writing],
             stderr=subprocess.DEVNULL,
         )
@@ -125,6 +114,7 @@ class XDisplay:
             self.name = f":{found.readline().strip()}"
         self._display: Any = Display(self.name)
         self._screen = self._display.screen().root
+        self._monitors: list[int] = []
         devices = self._display.xinput_query_device(xinput.AllDevices).devices
         self._devices = {each.name: each.deviceid for each in devices}
         self._first_event = self._display.query_extension(xinput.extname).first_event
@@ -208,12 +198,16 @@ class XDisplay:
 
     def set_monitors(self, *places: tuple[int, int, int, int], primary: int = 0) -> None:
         """Divide the screen among monitors with these x, y, widths and heights, of which one is the primary one."""
+        for name in self._monitors:
+            self._screen.xrandr_delete_monitor(name)
+        self._monitors = []
         for number, (x, y, width, height) in enumerate(places):
+            self._monitors.append(self._display.intern_atom(f"{number}-{places}-{primary}"))
             _SetMonitor(
                 display=self._display.display,
                 opcode=self._display.display.get_extension_major(randr.extname),
                 window=self._screen,
-                name=self._display.intern_atom(f"MONITOR-{number}"),
+                name=self._monitors[-1],
                 primary=number == primary,
                 automatic=False,
                 outputs=0,

@@ -9,11 +9,28 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 from Xlib import X
 from Xlib.display import Display
+from Xlib.ext import composite
 
+from signald_client.control.control_sign import ControlSign
 from signald_client.control.injector import RAISE_SECONDS, Injector
 from tests.support.x_display import XDisplay
 
 PATIENCE = 5.0
+
+
+class DisplayWithout:
+    """A connection to an X server that lacks an extension."""
+
+    def __init__(self, extension: str, connection: Any) -> None:
+        self._extension = extension
+        self._connection = connection
+
+    def has_extension(self, name: str) -> bool:
+        """Return whether the X server has an extension."""
+        return bool(name != self._extension and self._connection.has_extension(name))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
 
 class InjectorTests(SynchronousTestCase):
@@ -79,17 +96,77 @@ class InjectorTests(SynchronousTestCase):
         self.watch_until(lambda: {"is": "ended", "reason": "emergency-key"} in self.reports)
         self.injector.release_all()
 
+    def sign(self) -> tuple[int, int, int, int]:
+        """Return x, y, width and height of the sign, which is the only window without a recorder."""
+        (sign,) = self.server.windows()
+        return sign
+
     def test_sign(self) -> None:
-        """The sign is raised above another window, twice a second at most, and a click on it ends the control."""
+        """The sign is put above other windows twice a second, and a click on it ends the control."""
         self.do("start", name="Ada \u0628")
         self.watch_until(self.server.windows)
-        (sign,) = self.server.windows()
-        recorder = self.server.recorder()
-        self.addCleanup(recorder.close)
+        self.injector.watch(self.now)
+        sign = self.sign()
+        # More than one window may come within the time in which the sign is not raised again.
+        for _ in range(2):
+            self.addCleanup(self.server.recorder().close)
+            self.injector.watch(self.now)
+            self.assertNotEqual(self.server.windows()[-1], sign)
         self.now += RAISE_SECONDS
         self.watch_until(lambda: self.server.windows()[-1] == sign)
         self.do("button", x=0.5, y=0.01, button=0, down=True)
         self.watch_until(lambda: {"is": "ended", "reason": "stopped"} in self.reports)
+
+    def test_sign_under_a_compositor(self) -> None:
+        """The sign is raised also where the X server reports nothing, as under a compositor."""
+        compositor = Display(self.server.name)
+        self.addCleanup(compositor.close)
+        compositor.composite_query_version()
+        compositor.screen().root.composite_redirect_subwindows(composite.RedirectAutomatic)
+        compositor.sync()
+        self.do("start", name="Ada")
+        self.watch_until(self.server.windows)
+        sign = self.sign()
+        self.addCleanup(self.server.recorder().close)
+        self.now += RAISE_SECONDS
+        self.watch_until(lambda: self.server.windows()[-1] == sign)
+
+    def test_sign_on_a_smaller_screen(self) -> None:
+        """When the screen gets another size, the sign is put within it at once."""
+        self.do("start", name="Ada")
+        self.watch_until(self.server.windows)
+        self.injector.watch(self.now)
+        self.server.resize(300, 200)
+        self.watch_until(lambda: self.sign()[0] + self.sign()[2] <= 300)
+
+    def test_sign_on_the_primary_monitor(self) -> None:
+        """With more than one monitor the sign is at the upper edge of the primary one, also when another becomes it."""
+        self.server.set_monitors((0, 0, 300, 600), (300, 100, 500, 500), primary=1)
+        self.do("start", name="Ada")
+        self.watch_until(self.server.windows)
+        x, y, width, _ = self.sign()
+        self.assertEqual((y, 2 * x + width), (100, 2 * 300 + 500))
+        self.server.set_monitors((0, 0, 300, 600), (300, 100, 500, 500), primary=0)
+        self.now += RAISE_SECONDS
+        self.watch_until(lambda: self.sign()[:3] == (0, 0, 300))
+
+    def test_sign_without_monitors(self) -> None:
+        """On an X server without RandR the sign is at the upper edge of the screen."""
+        self.server.set_monitors((0, 0, 300, 600))
+        sign = ControlSign(DisplayWithout("RANDR", self.connection))
+        sign.place()
+        self.connection.sync()
+        self.assertEqual(self.server.windows(), [])
+        sign.show("Ada")
+        self.connection.sync()
+        x, y, width, _ = self.sign()
+        self.assertEqual((y, 2 * x + width), (0, 800))
+
+    def test_no_extension(self) -> None:
+        """An X server without XTEST cannot be controlled, and a sentence names the extension."""
+        display = DisplayWithout("XTEST", self.connection)
+        error = self.assertRaises(OSError, Injector, display, "Escape", self.reports.append)
+        self.assertIn("XTEST", str(error))
 
     def test_layout(self) -> None:
         """Another layout is used at once, also for the emergency key, and devices are read again."""

@@ -86,14 +86,6 @@ class MainTests(SynchronousTestCase):
         (report,) = self.reported()
         self.assertIn("Hyper_Q", report["sentence"])
 
-    def test_no_extension(self) -> None:
-        """An X server without XTEST cannot be controlled, and the report names the extension."""
-        server = XDisplay("800x600", "-extension", "XTEST")
-        self.addCleanup(server.close)
-        self.assertEqual(self.run_main(display=server.name), 1)
-        (report,) = self.reported()
-        self.assertIn("XTEST", report["sentence"])
-
     def test_a_parent_that_does_not_read(self) -> None:
         """A report that nobody reads for a second counts as the end of the parent: status 1, and nothing is held."""
         os.set_blocking(self.output, False)
