@@ -116,7 +116,9 @@ class DataChannel:
     def send(self, message: dict[str, Any]) -> None:
         """Send a message, unless the channel is closed or its receiver too slow."""
         if self._channel.readyState == "open" and self._channel.bufferedAmount <= MAX_BUFFERED:
-            self._channel.send(json.dumps(message))
+            # Without ASCII escapes, of which one letter takes six characters; single surrogates become question marks.
+            text = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace").decode()
+            self._channel.send(text)
 
     def descriptions_changed(self) -> None:
         """Check that the fingerprints are the same as before, since a description was set."""

@@ -7,7 +7,7 @@ from typing import Any
 from Xlib import X, Xatom
 from Xlib.protocol import event as events
 
-from signald_client.control.control_messages import MAX_TEXT
+from signald_client.control.control_messages import fitting_text
 
 __all__ = ["Clipboard"]
 
@@ -38,7 +38,7 @@ class Clipboard:
     def text_of(self, event: Any) -> str | None:
         """Handle an X event, and return the clipboard's text if the event brings it.
 
-        A text beyond `MAX_TEXT` characters is cut off; an owner that sends it in increments (ICCCM §2.7.2) counts as
+        A text that does not fit into a message is cut; an owner that sends it in increments (ICCCM §2.7.2) counts as
         one without a text, since only larger ones do that.
         """
         if event.type == X.SelectionRequest:
@@ -54,7 +54,7 @@ class Clipboard:
         if found is None or not isinstance(found.value, (bytes, str)):
             return ""
         text = found.value if isinstance(found.value, str) else found.value.decode("utf-8", "replace")
-        return text.replace("\0", "")[:MAX_TEXT]
+        return fitting_text(text.replace("\0", ""))
 
     def _answer(self, request: Any) -> None:
         """Give the text to a program that asks for it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from math import isfinite
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "Request",
     "Wheel",
     "decode_message",
+    "fitting_text",
 ]
 
 VERSION = 1
@@ -32,6 +34,9 @@ VERSION = 1
 
 MAX_TEXT = 8_000
 """Most characters of a text for the clipboard, so that a message stays within the 16,000 of a data channel."""
+
+MAX_TEXT_UNITS = 15_900
+"""Most UTF-16 code units of such a text in JSON, where some characters take more than one; pages count these."""
 
 MAX_CODE = 64
 """Most characters of a control code."""
@@ -155,6 +160,17 @@ def decode_message(message: dict[str, Any]) -> ControlMessage:
     except KeyError:
         raise InvalidMessageError("malformed") from None
     return found
+
+
+def fitting_text(text: str) -> str:
+    """Return the beginning of a text for the clipboard that fits into a message."""
+    units = 0
+    for index, letter in enumerate(text[:MAX_TEXT]):
+        # Quotation marks of the JSON text are none of the letter's.
+        units += len(json.dumps(letter, ensure_ascii=False).encode("utf-16-le", "surrogatepass")) // 2 - 2
+        if units > MAX_TEXT_UNITS:
+            return text[:index]
+    return text[:MAX_TEXT]
 
 
 def _request(message: dict[str, Any]) -> Request:

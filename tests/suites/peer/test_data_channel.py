@@ -74,13 +74,22 @@ class DataChannelTests(AsyncCase):
         members = await first.ready, await second.ready
         members[0].send_message({"type": "chat", "text": "Grüße"})
         members[0].send_message({"type": "long", "text": "x" * MAX_CHARACTERS})
+        # With ASCII escapes it would have 48,000 characters; a single surrogate is no reason to fail.
+        members[0].send_message({"type": "cyrillic", "text": "\u0436" * 8_000})
+        members[0].send_message({"type": "surrogate", "text": "\ud800"})
         members[0].send_message({"no": "type"})
         members[0].send_message({"type": "last"})
         while not second.messages or second.messages[-1]["type"] != "last":
             await asyncio.sleep(0.02)
         while any(member.verification.state != CODE for member in members):
             await asyncio.sleep(0.02)
-        self.assertEqual(second.messages, [{"type": "chat", "text": "Grüße"}, {"type": "last"}])
+        expected = [
+            {"type": "chat", "text": "Grüße"},
+            {"type": "cyrillic", "text": "\u0436" * 8_000},
+            {"type": "surrogate", "text": "?"},
+            {"type": "last"},
+        ]
+        self.assertEqual(second.messages, expected)
         self.assertEqual(members[0].verification.code, members[1].verification.code)
         for peer in peers:
             await peer.close()

@@ -25,9 +25,6 @@ __all__ = ["RemoteControl"]
 TICK_INTERVAL = 0.05
 """Seconds between two looks at what has not been sent yet."""
 
-MAX_CLIPBOARD = 8000
-"""Most characters that the clipboard of the other computer takes."""
-
 
 class RemoteControl:
     """The control of other members' computers.
@@ -165,19 +162,19 @@ class RemoteControl:
     # The clipboard
 
     def _clipboard_sent(self) -> None:
-        spawn(self._send_clipboard())
+        spawn(self._send_clipboard(self._user))
 
-    async def _send_clipboard(self) -> None:
-        """Put the text of this person's clipboard into the other computer's."""
+    async def _send_clipboard(self, user: str) -> None:
+        """Put the text of this person's clipboard into a computer's, which they may not control any more afterwards."""
         try:
             text = await wait(call(get(window, "navigator", "clipboard"), "readText"))
         except BrowserError:
             self._state.notices.announce(extra_texts.CLIPBOARD_REFUSED)
             return
-        self._send([{"type": "control-clipboard", "text": text[:MAX_CLIPBOARD]}])
+        self.viewer.write_clipboard(user, text)
 
     def _clipboard_asked(self) -> None:
-        self._send([{"type": "control-clipboard-read"}])
+        self.viewer.read_clipboard(self._user)
 
     def _copy(self, text: str) -> None:
         spawn(self._write_clipboard(text))

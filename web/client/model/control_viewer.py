@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .peer_messaging import PeerMessaging
 
-__all__ = ["ASKING", "CODE", "CONTROLLING", "OFFERED", "PAUSED", "ControlViewer", "Offer"]
+__all__ = ["ASKING", "CODE", "CONTROLLING", "OFFERED", "PAUSED", "ControlViewer", "Offer", "fitting_text"]
 
 VERSION = 1
 
@@ -28,6 +28,12 @@ GIVEN_UP = "given-up"
 CODE = "code"
 """The mode in which control needs a code."""
 
+MAX_CLIPBOARD = 8000
+"""Most characters of a text for the clipboard."""
+
+MAX_UNITS = 15_900
+"""Most characters of such a text in JSON, where some take more than one; those of a message are 16,000."""
+
 
 class Offer:
     """The control that a member offers.
@@ -37,6 +43,7 @@ class Offer:
         clipboard: whether the clipboard's text belongs to it.
         state: one of the states above.
         reason: why it was refused or ended last; empty before.
+        awaits_clipboard: whether this person has asked for the text in the clipboard, which has not come yet.
 
     """
 
@@ -45,6 +52,7 @@ class Offer:
         self.clipboard = clipboard
         self.state = OFFERED
         self.reason = ""
+        self.awaits_clipboard = False
 
     @property
     def is_active(self) -> bool:
@@ -127,6 +135,19 @@ class ControlViewer:
             for message in messages:
                 self._messaging.send(user, message)
 
+    def read_clipboard(self, user: str) -> None:
+        """Ask for the text in the clipboard of a computer that this person controls."""
+        offer = self._offers.get(user)
+        if offer is not None and offer.clipboard and offer.state == CONTROLLING:
+            offer.awaits_clipboard = True
+            self._messaging.send(user, {"type": "control-clipboard-read"})
+
+    def write_clipboard(self, user: str, text: str) -> None:
+        """Put a text, cut if it is too long, into the clipboard of a computer that this person controls."""
+        offer = self._offers.get(user)
+        if offer is not None and offer.clipboard:
+            self.send(user, [{"type": "control-clipboard", "text": fitting_text(text)}])
+
     def offered(self, user: str, message: dict[str, Any]) -> None:
         """Store what a member offers; an offer of another version is none."""
         if message.get("version") == VERSION and message.get("mode") in ("ask", CODE):
@@ -138,6 +159,7 @@ class ControlViewer:
         if offer is not None and offer.state == ASKING:
             offer.state = CONTROLLING
             offer.clipboard = message.get("clipboard") is True
+            offer.awaits_clipboard = False
             self._changed()
         elif offer is None or not offer.is_active:
             # The person has taken the request back meanwhile.
@@ -167,10 +189,33 @@ class ControlViewer:
             self._changed()
 
     def _clipboard(self, user: str, message: dict[str, Any]) -> None:
-        text = message.get("text")
-        if user == self.controlled and isinstance(text, str):
+        offer, text = self._offers.get(user), message.get("text")
+        # The clipboard of this person is theirs: nothing gets there that they have not just asked for.
+        if offer is not None and offer.is_active and offer.awaits_clipboard and isinstance(text, str):
+            offer.awaits_clipboard = False
             self._clipboard_read(text)
 
     def _closed(self, user: str) -> None:
         if self._offers.pop(user, None) is not None:
             self._changed()
+
+
+def fitting_text(text: str) -> str:
+    """Return the beginning of a text for the clipboard that fits into a message."""
+    units = 0
+    for index, letter in enumerate(text[:MAX_CLIPBOARD]):
+        units += _units(letter)
+        if units > MAX_UNITS:
+            return text[:index]
+    return text[:MAX_CLIPBOARD]
+
+
+def _units(letter: str) -> int:
+    """Return how many UTF-16 code units a character takes in JSON (RFC 8259 §7)."""
+    if letter in '"\\\n\r\t\b\f':
+        return 2
+    number = ord(letter)
+    # Control characters and single surrogates are written as \\u and four digits.
+    if number < 0x20 or 0xD800 <= number < 0xE000:
+        return 6
+    return 1 if number < 0x10000 else 2

@@ -12,8 +12,10 @@ from jsonschema import Draft202012Validator
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_client.control import control_messages as messages
-from signald_client.control.control_messages import InvalidMessageError, decode_message
+from signald_client.control.control_messages import MAX_TEXT, InvalidMessageError, decode_message, fitting_text
 from signald_client.control.key_codes import KNOWN_CODES
+from signald_page.client.model.control_viewer import fitting_text as page_text
+from signald_page.client.model.peer_messaging import MAX_CHARACTERS
 
 SCHEMA = json.loads(files("signald").joinpath("schema", "signald.control.1.schema.json").read_text())
 
@@ -115,3 +117,17 @@ class DecodeTests(SynchronousTestCase):
         """The schema is valid, and its list of keys is that of the program."""
         Draft202012Validator.check_schema(SCHEMA)
         self.assertEqual(set(SCHEMA["$defs"]["key"]["properties"]["code"]["enum"]), set(KNOWN_CODES))
+
+
+class FittingTextTests(SynchronousTestCase):
+    """`fitting_text`."""
+
+    def test_long_texts(self) -> None:
+        """A text of the clipboard is cut so that its message is within the bound of a page, in any writing."""
+        for letter in ("x", "\u0436", "\U0001f419", "\n", '"', "\x01"):
+            text = fitting_text(letter * 20_000)
+            message = json.dumps({"type": "control-clipboard", "text": text}, ensure_ascii=False)
+            units = len(message.encode("utf-16-le")) // 2
+            self.assertLessEqual(units, MAX_CHARACTERS, letter)
+            self.assertTrue(len(text) == MAX_TEXT or units > MAX_CHARACTERS - 200, letter)
+            self.assertEqual(text, page_text(letter * 20_000))

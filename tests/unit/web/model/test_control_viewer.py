@@ -10,8 +10,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald_client.control.consent import Consent
 from signald_client.control.control_effects import Inject, Send
 from signald_client.control.control_rules import ASK, Rules
-from signald_page.client.model.control_viewer import ASKING, CONTROLLING, OFFERED, PAUSED, ControlViewer
-from signald_page.client.model.peer_messaging import PeerMessaging
+from signald_page.client.model.control_viewer import (
+    ASKING,
+    CONTROLLING,
+    MAX_CLIPBOARD,
+    OFFERED,
+    PAUSED,
+    ControlViewer,
+    fitting_text,
+)
+from signald_page.client.model.peer_messaging import MAX_CHARACTERS, PeerMessaging
 
 OFFER = {"type": "control-offer", "version": 1, "mode": "ask", "clipboard": False}
 MOVE = {"type": "control-pointer", "x": 0.5, "y": 0.5}
@@ -136,16 +144,66 @@ class AskTests(ViewerCase):
         self.viewer.ask("bob")
         self.assertEqual((self.state("ann"), self.state("bob")), (OFFERED, ASKING))
 
+    def take_control(self, clipboard: bool) -> None:
+        """Get the control of Ann's computer."""
+        self.receive("ann", {**OFFER, "clipboard": clipboard})
+        self.viewer.ask("ann")
+        self.receive("ann", {"type": "control-granted", "clipboard": clipboard})
+        self.sent.clear()
+
     def test_clipboard(self) -> None:
-        """A text of the clipboard is taken from the computer that this person controls, and from nobody else."""
-        self.receive("ann", OFFER)
+        """A text of the clipboard is taken once for each time that this person has asked, and from nobody else."""
+        self.viewer.read_clipboard("ann")
+        self.take_control(True)
         self.receive("ann", {"type": "control-clipboard", "text": "early"})
+        self.viewer.read_clipboard("ann")
+        self.assertEqual(self.sent, [("ann", {"type": "control-clipboard-read"})])
+        self.receive("bob", {"type": "control-clipboard", "text": "other"})
+        self.receive("ann", {"type": "control-clipboard", "text": None})
+        self.receive("ann", {"type": "control-clipboard", "text": "text"})
+        self.receive("ann", {"type": "control-clipboard", "text": "more"})
+        self.assertEqual(self.texts, ["text"])
+
+    def test_clipboard_of_an_earlier_control(self) -> None:
+        """What was asked for in an earlier control is not taken in the next one."""
+        self.take_control(True)
+        self.viewer.read_clipboard("ann")
+        self.viewer.give_up("ann")
+        self.receive("ann", {"type": "control-clipboard", "text": "late"})
         self.viewer.ask("ann")
         self.receive("ann", {"type": "control-granted", "clipboard": True})
-        self.receive("bob", {"type": "control-clipboard", "text": "other"})
+        self.receive("ann", {"type": "control-clipboard", "text": "late"})
+        self.assertEqual(self.texts, [])
+
+    def test_no_clipboard(self) -> None:
+        """Where the clipboard does not belong to the control, it is neither read nor written."""
+        self.take_control(False)
+        self.viewer.read_clipboard("ann")
+        self.viewer.write_clipboard("ann", "text")
         self.receive("ann", {"type": "control-clipboard", "text": "text"})
-        self.receive("ann", {"type": "control-clipboard", "text": None})
-        self.assertEqual(self.texts, ["text"])
+        self.assertEqual((self.sent, self.texts), ([], []))
+
+    def test_clipboard_after_a_change(self) -> None:
+        """A text goes to the computer for which it was read, not to the one that is controlled by then."""
+        self.take_control(True)
+        self.receive("bob", {**OFFER, "clipboard": True})
+        self.viewer.ask("bob")
+        self.receive("bob", {"type": "control-granted", "clipboard": True})
+        self.sent.clear()
+        self.viewer.write_clipboard("ann", "secret")
+        self.viewer.write_clipboard("bob", "text")
+        self.assertEqual(self.sent, [("bob", {"type": "control-clipboard", "text": "text"})])
+
+    def test_long_texts(self) -> None:
+        """A text is cut so that its message is within the bound of both sides, whatever it is written in."""
+        for letter in ("x", "\u0436", "\U0001f419", "\n", '"', "\x01", "\ud800"):
+            text = fitting_text(letter * 20_000)
+            message = {"type": "control-clipboard", "text": text}
+            # A page counts UTF-16 code units, and its JSON escapes what json.dumps does with ensure_ascii=False.
+            written = json.dumps(message, ensure_ascii=False).replace("\ud800", "\\ud800")
+            units = len(written.encode("utf-16-le", "surrogatepass")) // 2
+            self.assertLessEqual(units, MAX_CHARACTERS, letter)
+            self.assertTrue(len(text) == MAX_CLIPBOARD or units > MAX_CHARACTERS - 200, letter)
 
 
 class BothSidesTests(ViewerCase):
