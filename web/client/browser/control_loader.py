@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .bridge import load_extras, spawn
+from ..model import texts
+from .bridge import listen, load_extras, spawn, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +39,11 @@ class ControlLoader:
         self._tiles = tiles
         self._is_verified = is_verified
         self._control: RemoteControl | None = None
-        self._offers: list[tuple[str, dict[str, Any]]] = []
+        self._offers: dict[str, dict[str, Any]] = {}
+        self._loading = False
         messaging.on_message("control-offer", self._offered)
+        # What could not be fetched is tried again when the person does something.
+        listen(window, "click", lambda event: self._load_for_offers())
 
     def update(self) -> None:
         """Show the present state."""
@@ -47,18 +51,25 @@ class ControlLoader:
             self._control.update()
 
     def _offered(self, user: str, message: dict[str, Any]) -> None:
-        self._offers.append((user, message))
-        if len(self._offers) == 1:
+        self._offers[user] = message
+        self._load_for_offers()
+
+    def _load_for_offers(self) -> None:
+        if self._offers and not self._loading:
+            self._loading = True
             spawn(self._load())
 
     async def _load(self) -> None:
         loaded = await load_extras()
-        offers, self._offers = self._offers, []
-        if loaded and self._control is None:
-            from ..extras.remote_control import RemoteControl
+        self._loading = False
+        if not loaded:
+            self._state.notices.announce(texts.NO_EXTRAS)
+            return
+        offers, self._offers = self._offers, {}
+        from ..extras.remote_control import RemoteControl
 
-            self._control = RemoteControl(self._state, self._messaging, self._tiles, self._is_verified)
-            for user, message in offers:
-                # Who has left meanwhile offers nothing any more.
-                if self._messaging.is_ready(user):
-                    self._control.viewer.offered(user, message)
+        self._control = RemoteControl(self._state, self._messaging, self._tiles, self._is_verified)
+        for user, message in offers.items():
+            # Who has left meanwhile offers nothing any more.
+            if self._messaging.is_ready(user):
+                self._control.viewer.offered(user, message)
