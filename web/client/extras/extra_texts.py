@@ -266,8 +266,8 @@ ANSWERS = {
 
 CONTROL_ASK = "Ask for control"
 CONTROL_CODE = "Code for control"
-CONTROL_CANCEL = "Take it back"
-CONTROL_END = "Give it up"
+CONTROL_CANCEL = "Cancel the request"
+CONTROL_END = "Stop controlling"
 CONTROL_UNVERIFIED = "Verify the connection before you type the code."
 CONTROL_STATES = {
     "asking": "Waiting for an answer…",
