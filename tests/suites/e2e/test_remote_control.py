@@ -158,6 +158,77 @@ class EventTests(ControlCase):
             self.assertLessEqual(abs(x - expected_x) + abs(y - expected_y), 2)
         report.add_picture(page.tab, "remote-control")
 
+    def test_chord(self) -> None:
+        """Buttons that are pressed together arrive, and none is left pressed; so does a touch that is over already."""
+        recorder = self.recorder()
+        _, page = self.controlled()
+        mouse = page.tab.page.mouse  # type: ignore[attr-defined] # Chromium's
+        mouse.move(*page.place(0.25, 0.75))
+        recorder.events(1)
+        for action, name in (("down", "left"), ("down", "right"), ("up", "left"), ("up", "right")):
+            getattr(mouse, action)(button=name)
+        names = [event["name"] for event in recorder.events(4)]
+        self.assertEqual(names, ["+1", "+3", "-1", "-3"])
+        page.tab.evaluate(
+            "document.querySelector('[data-screen=true] video').dispatchEvent(new PointerEvent('pointerdown', "
+            "{pointerId: 99, button: 0, buttons: 1, bubbles: true}))"
+        )
+        self.assertEqual([event["name"] for event in recorder.events(3) if "name" in event], ["+1", "-1"])
+
+    def test_focus(self) -> None:
+        """A grant leaves the focus in a text field; a key that was pressed before it is released for the page too."""
+        recorder = self.recorder()
+        peer = self.screen("--control", "ask", "--unverified")
+        page = self.viewer(peer.session())
+        keyboard = page.tab.page.keyboard  # type: ignore[attr-defined] # Chromium's
+        page.tab.evaluate("window.releases = []; addEventListener('keyup', event => releases.push(event.code))")
+        page.ask()
+        page.wait_for_status("Waiting")
+        keyboard.down("b")
+        peer.answer("yes")
+        page.wait_for_status("You control")
+        keyboard.up("b")
+        keyboard.press("c")
+        self.assertEqual([event["name"] for event in recorder.events(2)], ["+c", "-c"])
+        self.assertEqual(page.tab.evaluate("releases.join()"), "KeyB")
+        peer.program.type_line("stop")
+        page.wait_for_status("not control")
+        self.assertEqual(page.tab.evaluate("document.activeElement.textContent"), "Ask for control")
+
+    def test_text_field(self) -> None:
+        """A grant does not take the focus from a text field; a press on the picture does."""
+        recorder = self.recorder()
+        peer = self.screen("--control", "ask", "--unverified")
+        page = self.viewer(peer.session())
+        page.ask()
+        page.wait_for_status("Waiting")
+        page.tab.evaluate("document.body.append(Object.assign(document.createElement('input'), {id: 'field'}))")
+        page.tab.evaluate("document.querySelector('#field').focus()")
+        peer.answer("yes")
+        page.wait_for_status("You control")
+        page.tab.page.keyboard.press("b")  # type: ignore[attr-defined] # Chromium's
+        self.assertEqual(page.tab.evaluate("document.querySelector('#field').value"), "b")
+        page.tab.page.mouse.click(*page.place(0.5, 0.75))  # type: ignore[attr-defined] # Chromium's
+        page.tab.page.keyboard.press("c")  # type: ignore[attr-defined] # Chromium's
+        names = [event["name"] for event in recorder.events(5) if "name" in event]
+        self.assertEqual(names, ["+1", "-1", "+c", "-c"])
+
+    def test_extras_that_are_not_there(self) -> None:
+        """When the page cannot fetch what control needs, it says so, and tries again with the next press."""
+        peer = self.screen("--control", "ask", "--unverified")
+        tab: Any = browser("Chromium").tab()
+        self.addCleanup(tab.close)
+        page = ViewerPage(tab)
+        page.open(self.daemon.url)
+        tab.page.route("**/assets/extras.*", lambda route: route.abort())
+        page.join(peer.session())
+        page.wait_for("connected")
+        shown = "document.body.innerText.includes('could not be fetched')"
+        until(lambda: tab.evaluate(shown), PATIENCE, "a notice")
+        tab.page.unroute("**/assets/extras.*")
+        tab.evaluate("document.body.click()")
+        page.wait_for_offer()
+
     def test_delay(self) -> None:
         """From a press in the page to the frame that shows what came of it, it takes 150 ms at most, in the median."""
         self.recorder()

@@ -100,6 +100,10 @@ class ControlBar:
         put(self._code, "value", "")
         self._viewer.ask(self._user, code)
 
+    def focus(self) -> None:
+        """Focus the button that asks for control."""
+        call(self._ask, "focus", {"preventScroll": True})
+
     def remove(self) -> None:
         """Remove the bar."""
         self._listeners.end()

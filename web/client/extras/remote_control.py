@@ -25,6 +25,12 @@ __all__ = ["RemoteControl"]
 TICK_INTERVAL = 0.05
 """Seconds between two looks at what has not been sent yet."""
 
+TEXT_FIELDS = ("INPUT", "SELECT", "TEXTAREA")
+"""Elements in which the person may be writing, so that a grant does not take the focus from them."""
+
+NO_BUTTON = -1
+"""The `button` of a `pointermove` that is no press or release."""
+
 
 class RemoteControl:
     """The control of other members' computers.
@@ -43,7 +49,9 @@ class RemoteControl:
         self._tiles = tiles
         self._is_verified = is_verified
         self._bars: dict[str, ControlBar] = {}
-        self._input = ControlInput()
+        platform = get(window, "navigator", "platform") or ""
+        self._apple = platform.startswith("Mac") or platform.startswith("iP")  # noqa: PIE810 - MicroPython
+        self._input = ControlInput(self._apple)
         self._user = ""
         self._figure: Any = None
         self._video: Any = None
@@ -72,10 +80,10 @@ class RemoteControl:
             self._stop()
 
     def _start(self, user: str, figure: Any, video: Any) -> None:
-        """Listen to the picture of the screen, and focus it."""
+        """Listen to the picture of the screen, and focus it unless the person is writing elsewhere."""
         self._stop()
         self._user, self._figure, self._video = user, figure, video
-        self._input = ControlInput()
+        self._input = ControlInput(self._apple)
         self._listeners = listeners = Listeners()
         for event, handler in (
             ("pointermove", self._moved),
@@ -93,7 +101,8 @@ class RemoteControl:
         for name, value in (("tabindex", "0"), ("role", "application"), ("data-controlled", "")):
             call(figure, "setAttribute", name, value)
         call(figure, "setAttribute", "aria-label", extra_texts.CONTROL_STATES[CONTROLLING])
-        call(figure, "focus", {"preventScroll": True})
+        if get(window, "document", "activeElement", "tagName") not in TEXT_FIELDS:
+            call(figure, "focus", {"preventScroll": True})
         spawn(self._tick(listeners))
 
     def _stop(self) -> None:
@@ -103,10 +112,15 @@ class RemoteControl:
         user, self._user = self._user, ""
         self._listeners.end()
         self._listeners = None
+        had_focus = call(self._figure, "matches", ":focus")
         for name in ("tabindex", "role", "data-controlled", "aria-label"):
             call(self._figure, "removeAttribute", name)
         # A picture that is gone cannot be controlled.
         self.viewer.give_up(user)
+        bar = self._bars.get(picture_id(user, True))
+        if had_focus and bar is not None:
+            # The picture cannot be focused any more: whoever uses the keyboard goes on from here.
+            bar.focus()
 
     async def _tick(self, listeners: Listeners) -> None:
         while self._listeners is listeners:
@@ -116,15 +130,22 @@ class RemoteControl:
     # Events of the person
 
     def _moved(self, event: Any) -> None:
-        self.viewer.send(self._user, self._input.move(self._place(event), now()))
+        if get(event, "button") == NO_BUTTON:
+            self.viewer.send(self._user, self._input.move(self._place(event), now()))
+        else:
+            self._pressed(event)
 
     def _pressed(self, event: Any) -> None:
         call(event, "preventDefault")
-        down = get(event, "type") == "pointerdown"
-        if down:
-            call(self._figure, "focus", {"preventScroll": True})
+        self._send(self._input.buttons(self._place(event), get(event, "buttons")))
+        if get(event, "type") != "pointerdown":
+            return
+        call(self._figure, "focus", {"preventScroll": True})
+        try:
             call(self._video, "setPointerCapture", get(event, "pointerId"))
-        self._send(self._input.button(self._place(event), get(event, "button"), down))
+        except BrowserError:
+            # The pointer is up or gone already, as after a short touch, and may not be reported any more.
+            self._release()
 
     def _turned(self, event: Any) -> None:
         call(event, "preventDefault")
@@ -135,13 +156,16 @@ class RemoteControl:
         if get(event, "target", "tagName") != "FIGURE":
             # A button of the picture has the focus.
             return
-        call(event, "preventDefault")
-        call(event, "stopPropagation")
         down, code = get(event, "type") == "keydown", get(event, "code") or ""
+        if down or self._input.holds(code):
+            call(event, "preventDefault")
+            # A release of a key that was pressed before is the page's: it may end push-to-talk.
+            call(event, "stopPropagation")
         if down and code == "Escape" and get(event, "ctrlKey") and get(event, "altKey") and get(event, "shiftKey"):
             self.viewer.give_up(self._user)
             return
-        self._send(self._input.key(code, get(event, "key") or "", down, float(get(event, "timeStamp"))))
+        key, repeated = get(event, "key") or "", bool(get(event, "repeat"))
+        self._send(self._input.key(code, key, down, float(get(event, "timeStamp")), repeated))
 
     def _release(self) -> None:
         self._send(self._input.release_all())

@@ -19,6 +19,11 @@ def kinds(messages: list[dict[str, Any]]) -> list[str]:
     return [message["type"].removeprefix("control-") for message in messages]
 
 
+def press(code: str, down: bool) -> dict[str, Any]:
+    """Return the message of a key."""
+    return {"type": "control-key", "code": code, "down": down}
+
+
 class PointerTests(SynchronousTestCase):
     """Pointer, buttons and wheel."""
 
@@ -37,12 +42,22 @@ class PointerTests(SynchronousTestCase):
         control.move(CENTRE, 1.0)
         control.move((0.6, 0.6), 1.001)
         pressed = {"type": "control-button", "x": 0.7, "y": 0.7, "button": 0, "down": True}
-        self.assertEqual(control.button((0.7, 0.7), 0, True), [pressed])
-        self.assertEqual(control.button((0.7, 0.7), 0, True), [])
-        self.assertEqual(control.button((0.7, 0.7), 5, True), [])
-        self.assertEqual(control.button((0.8, 0.8), 1, False), [])
+        self.assertEqual(control.buttons((0.7, 0.7), 1), [pressed])
+        self.assertEqual(control.buttons((0.7, 0.7), 1), [])
+        self.assertEqual(control.buttons((0.7, 0.7), 1 | 32), [])
         self.assertEqual(kinds(control.tick(1.1)), ["hold"])
-        self.assertEqual(control.button((0.8, 0.8), 0, False)[0]["down"], False)
+        self.assertEqual(control.buttons((0.8, 0.8), 0)[0]["down"], False)
+
+    def test_chords(self) -> None:
+        """Buttons that are pressed and released while another one is held are, in any order, and none is left."""
+        control = ControlInput()
+        found = [
+            (message["button"], message["down"])
+            for pressed in (1, 1 | 2, 2, 2 | 4, 2 | 4 | 8 | 16, 0)
+            for message in control.buttons(CENTRE, pressed)
+        ]
+        self.assertEqual(found[:4], [(0, True), (2, True), (0, False), (1, True)])
+        self.assertEqual(found[4:], [(3, True), (4, True), (1, False), (2, False), (3, False), (4, False)])
 
     def test_wheel(self) -> None:
         """Distances in pixels, lines and pages become steps; a part of a step is kept."""
@@ -82,10 +97,44 @@ class KeyTests(SynchronousTestCase):
         control.move(CENTRE, 1.0)
         control.move(CENTRE, 1.001)
         self.assertEqual(kinds(control.key("KeyA", "a", True, 1.0)), ["pointer", "key"])
-        self.assertEqual(control.key("KeyA", "a", True, 1.1), [])
-        self.assertEqual(control.key("KeyA", "a", False, 1.2), [{"type": "control-key", "code": "KeyA", "down": False}])
+        self.assertEqual(control.key("KeyA", "a", True, 1.1, True), [])
+        self.assertTrue(control.holds("KeyA"))
+        self.assertEqual(control.key("KeyA", "a", False, 1.2), [press("KeyA", False)])
         self.assertEqual(control.key("KeyA", "a", False, 1.3), [])
+        self.assertFalse(control.holds("KeyA"))
         self.assertEqual(control.key("", "a", True, 1.4), [])
+
+    def test_a_key_that_was_held_before(self) -> None:
+        """The repetition of a key that was pressed elsewhere presses nothing."""
+        self.assertEqual(ControlInput().key("Space", " ", True, 1.0, True), [])
+
+    def test_a_second_press(self) -> None:
+        """A press of a held key that is no repetition means that its release was not reported."""
+        control = ControlInput()
+        control.key("KeyV", "v", True, 1.0)
+        self.assertEqual(control.key("KeyV", "v", True, 1.1), [press("KeyV", False), press("KeyV", True)])
+
+    def test_command(self) -> None:
+        """When Command goes up, so does each key whose release macOS does not report; modifiers report theirs."""
+        control = ControlInput(apple=True)
+        for code in ("ShiftLeft", "MetaLeft", "KeyC", "KeyV"):
+            control.key(code, "", True, 1.0)
+        released = control.key("MetaLeft", "Meta", False, 2.0)
+        self.assertEqual(released, [press("KeyC", False), press("KeyV", False), press("MetaLeft", False)])
+        self.assertTrue(control.holds("ShiftLeft"))
+        control.key("MetaRight", "Meta", True, 3.0)
+        control.key("KeyX", "x", True, 3.0)
+        codes = sorted(message["code"] for message in control.release_all())
+        self.assertEqual(codes, ["KeyX", "MetaRight", "ShiftLeft"])
+
+    def test_caps_lock(self) -> None:
+        """Caps Lock is a press and a release at once; macOS reports a release alone when it goes off."""
+        both = [press("CapsLock", True), press("CapsLock", False)]
+        for apple, released in ((False, []), (True, both)):
+            control = ControlInput(apple)
+            self.assertEqual(control.key("CapsLock", "CapsLock", True, 1.0), both)
+            self.assertEqual(control.key("CapsLock", "CapsLock", False, 2.0), released)
+            self.assertEqual(control.release_all(), [])
 
     def test_alt_graph(self) -> None:
         """The control key that Windows presses together with AltGr is released; one of the person's is not."""
@@ -111,7 +160,6 @@ class KeyTests(SynchronousTestCase):
         """Everything that is held is released, once."""
         control = ControlInput()
         control.key("KeyA", "a", True, 1.0)
-        control.button(CENTRE, 0, True)
-        control.button(CENTRE, 2, True)
+        control.buttons(CENTRE, 1 | 2)
         self.assertEqual(kinds(control.release_all()), ["key", "button", "button"])
         self.assertEqual(control.release_all(), [])
