@@ -42,6 +42,13 @@ _ID = re.compile(r"[A-Za-z0-9]+(?:[ _-][A-Za-z0-9]+)*")
 _KINDS = {kind.name: kind for kind in EnvelopeKind}
 """The types of messages that are forwarded."""
 
+_MOST_GROWTH = 256
+"""Bytes by which a message may be longer when it is forwarded: the sender's id, and some numbers that are written out.
+
+A number is not written as it was read: 1e15 becomes 1000000000000000.0. Without this bound a message within the limit
+of its sender could be almost four times as long for its receiver. No JavaScript client writes numbers that grow.
+"""
+
 _REASONS = {
     ErrorCode.BAD_REQUEST: "The server needs an id, a token and a key, and an id of 1 to 64 letters and digits.",
     ErrorCode.NOT_PERMITTED: "The key or the token does not allow this.",
@@ -108,9 +115,12 @@ class PeerJs(DirectoryDialect):
         if "payload" in body:
             forwarded["payload"] = body["payload"]
         try:
-            return Envelope(kind, id, orjson.dumps(forwarded))
+            encoded = orjson.dumps(forwarded)
         except orjson.JSONEncodeError:  # nested deeper than it can be written
             raise DecodeError(ErrorCode.BAD_MESSAGE) from None
+        if len(encoded) > len(frame) + _MOST_GROWTH:
+            raise DecodeError(ErrorCode.BAD_MESSAGE)
+        return Envelope(kind, id, encoded)
 
     def encode(self, event: DirectoryEvent) -> bytes:
         """Encode an event; what another client sent is encoded already."""

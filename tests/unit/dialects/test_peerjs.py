@@ -142,6 +142,18 @@ class PeerJsTests(SynchronousTestCase):
         self.assert_meaningless(b'{"type":"OFFER","dst":"ben","payload":' + b"[" * 500 + b"]" * 500 + b"}")
         self.assert_meaningless(b'{"type":"OFFER","dst":"ben","payload":"\\ud800"}')
 
+    def test_growth(self) -> None:
+        """A message whose numbers take much more room when they are forwarded means nothing; a few of them may."""
+        start = b'{"type":"OFFER","dst":"ben","payload":['
+        frame = self.decode(type="OFFER", dst="ben", payload=[1e15, 1e15]).frame
+        sent = self.dialect.decode(start + b"1e15,1e15]}")
+        self.assertEqual(sent, Envelope(EnvelopeKind.OFFER, ClientId("ben"), frame))
+        self.assertIn(b"1000000000000000.0", frame)
+        self.assert_meaningless(start + b",".join([b"1e15"] * 100) + b"]}")
+        long_id = PeerJs()
+        long_id.read_id("x" * 64)
+        self.assertIsInstance(long_id.decode(b'{"type":"OFFER","dst":"b"}'), Envelope)
+
     @given(JSON)
     def test_payloads(self, payload: object) -> None:
         """A payload arrives as it was sent."""
