@@ -20,6 +20,7 @@ __all__ = [
     "ConnectionBudget",
     "GuessBudgets",
     "RateLimit",
+    "address_buckets",
     "connection_rate",
     "guess_rate",
     "http_request_rate",
@@ -121,14 +122,15 @@ class AddressBudget:
         longest = (self.rate_limit.burst + _TOLERANCE) / self.rate_limit.rate
         return all(
             self._full_after(each, share, now) - now <= longest
-            for each, share in _buckets(key, self.rate_limit.network_factor)
+            for each, share in address_buckets(key, self.rate_limit.network_factor)
         )
 
     def take_token(self, key: AddressKey, now: float) -> bool:
         """Take a token from an address and one from its network; False, and take none, where either has none."""
         latest = now + (self.rate_limit.burst + _TOLERANCE) / self.rate_limit.rate
         taken = [
-            (each, self._full_after(each, share, now)) for each, share in _buckets(key, self.rate_limit.network_factor)
+            (each, self._full_after(each, share, now))
+            for each, share in address_buckets(key, self.rate_limit.network_factor)
         ]
         for _, full_at in taken:
             if full_at > latest:
@@ -141,7 +143,7 @@ class AddressBudget:
 
     def return_token(self, key: AddressKey, now: float) -> None:
         """Give a token that `take_token` took back to the address and to its network."""
-        for each, share in _buckets(key, self.rate_limit.network_factor):
+        for each, share in address_buckets(key, self.rate_limit.network_factor):
             full_at = self.full_at.get(each)
             if full_at is None:
                 # The bucket was evicted meanwhile, which has filled it.
@@ -153,7 +155,7 @@ class AddressBudget:
     def charge(self, key: AddressKey, tokens: float, now: float) -> None:
         """Take tokens from an address and its network even where they have too few; the debt is bounded."""
         longest = _MAX_DEBT_BURSTS * self.rate_limit.burst / self.rate_limit.rate
-        for each, share in _buckets(key, self.rate_limit.network_factor):
+        for each, share in address_buckets(key, self.rate_limit.network_factor):
             owed = max(self.full_at.get(each, now), now) + tokens / (self.rate_limit.rate * share)
             self.full_at[each] = min(owed, now + longest)
             self.full_at.move_to_end(each)
@@ -162,7 +164,7 @@ class AddressBudget:
     def seconds_until(self, key: AddressKey, tokens: float, now: float) -> float:
         """Seconds after which an address and its network have so many tokens, at most their burst; 0 if they do."""
         burst, rate = self.rate_limit.burst, self.rate_limit.rate
-        buckets = _buckets(key, self.rate_limit.network_factor)
+        buckets = address_buckets(key, self.rate_limit.network_factor)
         return max(
             0.0,
             *(
@@ -250,7 +252,7 @@ class ConnectionBudget:
         limits = self.limits
         if self.total >= limits.connections:
             return ErrorCode.SERVER_FULL
-        counted = _buckets(key, limits.network_factor)
+        counted = address_buckets(key, limits.network_factor)
         if any(self.addresses.get(each, 0) >= limits.address_connections * share for each, share in counted):
             return ErrorCode.TOO_MANY_CONNECTIONS
         if not self.new_connections.take_token(key, now):
@@ -262,7 +264,7 @@ class ConnectionBudget:
 
     def release(self, key: AddressKey) -> None:
         """Free an admitted connection of an address when it has closed."""
-        for each, _ in _buckets(key, self.limits.network_factor):
+        for each, _ in address_buckets(key, self.limits.network_factor):
             self.addresses[each] -= 1
             if not self.addresses[each]:
                 del self.addresses[each]
@@ -282,7 +284,7 @@ class ConnectionBudget:
         self.offences.prune(now)
 
 
-def _buckets(key: AddressKey, factor: int) -> tuple[tuple[AddressKey, int], ...]:
+def address_buckets(key: AddressKey, factor: int) -> tuple[tuple[AddressKey, int], ...]:
     """The buckets that an address counts in: its own, and its network's with the size of `factor` addresses."""
     if "/" not in key:
         # An IPv4 address, as most are; an opening handshake asks for its buckets twelve times.

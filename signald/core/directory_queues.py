@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice, takewhile
 
 from attrs import define, field, frozen
 
+from signald.core.budgets import address_buckets
 from signald.core.directory_messages import ClientId, Envelope
 from signald.core.limits import AddressKey, Limits
 
 __all__ = ["MESSAGE_BYTES", "WaitingMessage", "WaitingMessages"]
 
-EXPIRED_AT_ONCE = 512
-"""Receivers whose messages expire in one call, so that a flood of messages to nobody takes milliseconds each second."""
+EXPIRED_AT_ONCE = 1024
+"""Messages that expire in one call, so that a flood of messages to nobody takes milliseconds each second. One address
+may have as many by default, and so delays the others by one call at most."""
 
 MESSAGE_BYTES = 1024
 """Bytes that a waiting message counts in addition to its text: its objects, and those of a queue with one message."""
@@ -67,6 +68,7 @@ class WaitingMessages:
     """In the order in which they began, in which they expire too."""
 
     _address_sizes: dict[AddressKey, int] = field(factory=dict, init=False)
+    """The bytes of the messages of each address, and of each IPv6 /48 network."""
 
     def __len__(self) -> int:
         return sum(len(queue.messages) for queue in self._queues.values())
@@ -80,15 +82,15 @@ class WaitingMessages:
         """Keep a message for its receiver; False, and keep nothing, where that would exceed a limit."""
         limits, size, receiver = self.limits, message.size, message.envelope.receiver
         queue = self._queues.get(receiver)
-        address_size = self._address_sizes.get(message.address, 0)
         count, queue_size = (0, 0) if queue is None else (len(queue.messages), queue.size)
-        for name, after in (
-            ("directory_waiting_messages", count + 1),
-            ("directory_waiting_bytes", queue_size + size),
-            ("address_directory_bytes", address_size + size),
-            ("directory_bytes", self.size + size),
+        buckets = address_buckets(message.address, limits.network_factor)
+        for name, after, factor in (
+            ("directory_waiting_messages", count + 1, 1),
+            ("directory_waiting_bytes", queue_size + size, 1),
+            *(("address_directory_bytes", self._address_sizes.get(key, 0) + size, share) for key, share in buckets),
+            ("directory_bytes", self.size + size, 1),
         ):
-            if after > getattr(limits, name):
+            if after > getattr(limits, name) * factor:
                 self.refused[name] = self.refused.get(name, 0) + 1
                 return False
         if queue is None:
@@ -96,7 +98,8 @@ class WaitingMessages:
         queue.messages.append(message)
         queue.size += size
         self.size += size
-        self._address_sizes[message.address] = address_size + size
+        for key, _ in buckets:
+            self._address_sizes[key] = self._address_sizes.get(key, 0) + size
         return True
 
     def take(self, receiver: ClientId) -> list[WaitingMessage]:
@@ -106,20 +109,24 @@ class WaitingMessages:
             return []
         self.size -= queue.size
         for message in queue.messages:
-            left = self._address_sizes[message.address] - message.size
-            if left:
-                self._address_sizes[message.address] = left
-            else:
-                del self._address_sizes[message.address]
+            for key, _ in address_buckets(message.address, self.limits.network_factor):
+                self._address_sizes[key] -= message.size
+                if not self._address_sizes[key]:
+                    del self._address_sizes[key]
         return queue.messages
 
     def take_expired(self, now: float) -> list[WaitingMessage]:
         """Remove the messages that have waited for too long, and return one for each pair of sender and receiver.
 
-        Those of more than `EXPIRED_AT_ONCE` receivers are left to the next calls.
+        The messages to one receiver expire together. Those beyond `EXPIRED_AT_ONCE` are left to the next calls.
         """
-        oldest = islice(self._queues.items(), EXPIRED_AT_ONCE)
-        expired = [receiver for receiver, _ in takewhile(lambda item: item[1].expires_at <= now, oldest)]
+        expired: list[ClientId] = []
+        count = 0
+        for receiver, queue in self._queues.items():
+            count += len(queue.messages)
+            if queue.expires_at > now or (expired and count > EXPIRED_AT_ONCE):
+                break
+            expired.append(receiver)
         first = {
             (message.envelope.receiver, message.sender): message
             for receiver in expired

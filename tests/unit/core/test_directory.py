@@ -194,12 +194,42 @@ class ForwardTests(DirectoryCase):
 
     def test_many_expire(self) -> None:
         """The messages to many receivers expire in parts, the oldest first, so that none takes long."""
-        self.start(message_burst=2 * EXPIRED_AT_ONCE)
+        self.start(message_burst=2 * EXPIRED_AT_ONCE, address_directory_bytes=1 << 30)
         ids = [ClientId(f"x{number}") for number in range(EXPIRED_AT_ONCE + 1)]
         for id in ids:
             self.forward(ONE, id)
         self.assertEqual(self.directory.tick(5.0), [Notify(ONE, Unreachable(id)) for id in ids[:-1]])
         self.assertEqual(self.directory.tick(5.0), [Notify(ONE, Unreachable(ids[-1]))])
+
+    def test_many_to_one_expire(self) -> None:
+        """Messages are counted, not receivers; those to one receiver expire together, however many they are."""
+        most = 2 * EXPIRED_AT_ONCE
+        more = {"directory_waiting_messages": most, "directory_waiting_bytes": 1 << 30, "message_burst": 2 * most}
+        self.start(address_directory_bytes=1 << 30, **more)
+        first, second, third = ClientId("x1"), ClientId("x2"), ClientId("x3")
+        for receiver, count in ((first, EXPIRED_AT_ONCE + 1), (second, EXPIRED_AT_ONCE), (third, 1)):
+            for _ in range(count):
+                self.forward(ONE, receiver)
+        for receiver in (first, second, third):
+            self.assertEqual(self.directory.tick(5.0), [Notify(ONE, Unreachable(receiver))])
+
+    def test_networks(self) -> None:
+        """An IPv6 /48 network has the bytes of so many addresses, whichever of its /64 networks uses them."""
+        self.directory = Directory(Limits(address_directory_bytes=4096, network_factor=2))
+        before = self.state()
+        for number in range(4):
+            address = AddressKey(f"2001:db8:0:{number}::/64")
+            self.directory.register(PeerId(number), address, Registration(ClientId(f"x{number}"), "x"), 0.0)
+        frame = b"x" * 3000
+        results = [self.forward(PeerId(number), ClientId(f"y{number}"), frame=frame) for number in (0, 1, 2)]
+        self.assertEqual(results, [[], [], [Notify(PeerId(2), Unreachable(ClientId("y2")))]])
+        self.assertEqual(self.directory.waiting.refused, {"address_directory_bytes": 1})
+        self.directory.tick(5.0)
+        self.assertEqual(self.forward(PeerId(3), ClientId("y3"), now=5.0, frame=frame), [])
+        self.directory.tick(10.0)
+        for number in range(4):
+            self.directory.disconnected(PeerId(number))
+        self.assertEqual(self.state(), before)
 
     def test_bounds(self) -> None:
         """A message beyond a limit is not kept: its sender is told at once that the receiver is not reached."""
