@@ -125,13 +125,14 @@ class _OpenResource(Resource):
         if request.postpath:
             return False
         headers = request.requestHeaders
-        origin = headers.getRawHeaders("origin", [None])[0]
-        host = read_host(headers.getRawHeaders("host", []))
+        # For a name that is text Twisted decodes the values as UTF-8, and raises where they are not.
+        origins = [value.decode("latin-1") for value in headers.getRawHeaders(b"origin", [])]
+        host = read_host([value.decode("latin-1") for value in headers.getRawHeaders(b"host", [])])
         request.setHeader("Vary", "Origin")
         request.setHeader("Cache-Control", "no-store")
         request.setHeader("Cross-Origin-Resource-Policy", "cross-origin")
-        if origin is not None and host is not None and self._port.rule.origins.allows(origin, host):
-            request.setHeader("Access-Control-Allow-Origin", origin)
+        if origins and host is not None and self._port.rule.origins.allows(origins[0], host):
+            request.setHeader("Access-Control-Allow-Origin", origins[0])
         return True
 
 
