@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.net.origins import EVERY_ORIGIN, OriginRule
 from signald.page.assets import Asset, Representation
-from signald.server.directory_web import DirectoryPaths, PathInUseError
+from signald.server.directory_web import LIST_SECONDS, DirectoryPaths, PathInUseError
 from tests.support.directory_server import DirectoryCase, DirectoryServer, PeerJsClient
 from tests.support.endpoints import CLIENT, Endpoint, request
 from tests.support.memory_server import MemoryServer
@@ -50,6 +50,16 @@ class RequestTests(WebCase):
         status, headers, body = self.get("/peerjs/peers")
         self.assertEqual((status, headers["content-type"]), (200, "application/json"))
         self.assertEqual(json.loads(body), ["ann", "ben"])
+
+    def test_list_is_shared(self) -> None:
+        """The list is encoded once in a second, however many ask for it."""
+        self.serve(lists_ids=True)
+        self.connect("ann")
+        self.get("/peerjs/peers")
+        self.connect("ben")
+        self.assertEqual(json.loads(self.get("/peerjs/peers")[2]), ["ann"])
+        self.clock.advance(LIST_SECONDS)
+        self.assertEqual(json.loads(self.get("/peerjs/peers")[2]), ["ann", "ben"])
 
     def test_unknown_paths(self) -> None:
         """No other path, and no other key, is answered."""
