@@ -83,6 +83,11 @@ class TokenVerifier:
         """Return who must show a token."""
         return self._rules.need
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether any token can be verified."""
+        return bool(self._rules.keys)
+
     def prepare(self, settings: Tokens) -> Callable[[], None]:
         """Check other settings and read the key files, and return the function that puts the settings in force.
 

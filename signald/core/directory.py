@@ -128,7 +128,7 @@ class Directory:
         id = registration.id
         old = self.clients.get(id)
         holder = self._holder(id, now)
-        if holder is not None and holder != registration.holder:
+        if holder is not None and holder != registration.holder and holder not in registration.other_holders:
             return [Notify(peer, IdTaken()), Disconnect(peer, ErrorCode.ID_TAKEN)]
         if holder is None and len(self.clients) + len(self.reserved) >= self.limits.users:
             return self.reject(peer, ErrorCode.SERVER_FULL)

@@ -55,11 +55,13 @@ class Registration:
     Attributes:
         id: the id.
         holder: identifies who may take the id over: a digest of the client's secret, or its verified user.
+        other_holders: who the client is as well, so that it gets back an id that it had under other rules.
 
     """
 
     id: ClientId
     holder: str = field(repr=False)
+    other_holders: tuple[str, ...] = field(default=(), repr=False)
 
 
 @frozen

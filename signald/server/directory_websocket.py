@@ -14,7 +14,6 @@ from signald.core.directory_messages import (
     EnvelopeKind,
     IdTaken,
     Registered,
-    Registration,
     Rejected,
     Unreachable,
 )
@@ -120,11 +119,11 @@ class DirectoryProtocol(AdmittedProtocol):
         try:
             claim = self.dialect.read_claim(read_query(query))
             id = self.dialect.read_id(claim.id)
-            holder = port.access.holder(claim, self.address, port.clock.seconds())
+            registration = port.access.registration(id, claim, self.address, port.clock.seconds())
         except (DecodeError, SignalError) as error:
             port.directory.reject(peer, error.code)
             return
-        port.directory.register(peer, self.address, Registration(id, holder), slow_start=self.slow_start)
+        port.directory.register(peer, self.address, registration, slow_start=self.slow_start)
 
     def leave_switchboard(self) -> None:
         """Tell the directory's switchboard, once, that the connection ended."""

@@ -98,6 +98,15 @@ class RegistrationTests(DirectoryCase):
         self.directory.disconnected(ONE)
         self.assertEqual(self.forward(TWO, ANN), [delivered(THREE)])
 
+    def test_other_rules(self) -> None:
+        """An id that is held by another rule belongs to whoever is its holder by that rule, from now on by this one."""
+        registration = Registration(ANN, "user ann", ("other", "ann"))
+        actions = self.directory.register(THREE, HOME, registration, 0.0)
+        self.assertEqual(actions[-1], Notify(THREE, Registered(ANN)))
+        self.assertEqual(self.directory.client_records()[0], ClientRecord(ANN, "user ann"))
+        taken = [Notify(FOUR, IdTaken()), Disconnect(FOUR, ErrorCode.ID_TAKEN)]
+        self.assertEqual(self.register(FOUR, ANN), taken)
+
     def test_free_again(self) -> None:
         """An id is free once its connection has ended."""
         self.directory.disconnected(ONE)
