@@ -7,6 +7,8 @@ clocks; all times are monotonic seconds. A rejected claim or message changes not
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from itertools import islice, takewhile
 
 from attrs import define, field, frozen
 
@@ -30,7 +32,11 @@ from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits, TokenBucket
 from signald.core.users import PeerId
 
-__all__ = ["Client", "ClientRecord", "Directory", "WaitingRecord"]
+__all__ = ["EXPELLED_AT_ONCE", "Client", "ClientRecord", "Directory", "WaitingRecord"]
+
+EXPELLED_AT_ONCE = 256
+"""Silent clients that a tick disconnects, so that it takes milliseconds when a network fails; the next ticks disconnect
+the others."""
 
 
 @define
@@ -151,17 +157,28 @@ class Directory:
         """Refuse an id to a new connection."""
         return [Notify(peer, Rejected(code)), Disconnect(peer, code)]
 
-    def route(self, peer: PeerId, receiver: ClientId, now: float) -> PeerId | None:
-        """Take a message from its sender's budget, and return the connection that it goes to at once.
+    def peer_of(self, id: ClientId) -> PeerId | None:
+        """Return the connection of a client; None where it is not connected."""
+        client = self.clients.get(id)
+        return None if client is None else client.peer
 
-        None where `forward` decides, in which case nothing has changed.
+    def charge(self, peer: PeerId, now: float) -> bool:
+        """Take a message that is forwarded at once from its sender's budget.
+
+        False, and nothing has changed, where `forward` decides.
         """
-        to, sender = self.clients.get(receiver), self._by_peer.get(peer)
-        if to is None or sender is None or not sender.budget.take(now):
-            return None
-        sender.heard_at = now
-        self._by_peer.move_to_end(peer)
-        return to.peer
+        sender = self._by_peer.get(peer)
+        if sender is None or not sender.budget.take(now):
+            return False
+        self.note_alive(peer, now)
+        return True
+
+    def note_alive(self, peer: PeerId, now: float) -> None:
+        """Note that a client is alive, without a charge; a connection without an id is ignored."""
+        client = self._by_peer.get(peer)
+        if client is not None:
+            client.heard_at = now
+            self._by_peer.move_to_end(peer)
 
     def forward(self, peer: PeerId, envelope: Envelope, now: float) -> list[DirectoryAction]:
         """Forward a message, or keep it for a receiver that is not connected.
@@ -195,18 +212,27 @@ class Directory:
         if client is not None:
             del self.clients[client.id]
 
-    def tick(self, now: float) -> list[DirectoryAction]:
-        """Expire waiting messages and reservations, and close connections without heartbeats; call this each second."""
+    def tick(self, now: float, is_held: Callable[[PeerId], bool] = lambda _: False) -> list[DirectoryAction]:
+        """Expire waiting messages and reservations, and close connections without heartbeats; call this each second.
+
+        Arguments:
+            now: monotonic seconds.
+            is_held: whether the server does not read from a connection, so that its heartbeats may be unread.
+
+        """
         actions: list[DirectoryAction] = []
         for message in self.waiting.take_expired(now):
             sender = self.clients.get(message.sender)
             if sender is not None:
                 actions.append(Notify(sender.peer, Unreachable(message.envelope.receiver)))
-        while self._by_peer:
-            oldest = next(iter(self._by_peer.values()))
-            if oldest.heard_at + self.limits.directory_silence_seconds > now:
-                break
-            actions += self._expel(oldest, ErrorCode.HEARTBEAT_TIMEOUT)
+        seconds = self.limits.directory_silence_seconds
+        oldest = islice(self._by_peer.values(), EXPELLED_AT_ONCE)
+        for client in list(takewhile(lambda client: client.heard_at + seconds <= now, oldest)):
+            if is_held(client.peer):
+                # What it has sent is read when the hold ends, and so it gets its whole time again.
+                self.note_alive(client.peer, now)
+            else:
+                actions += self._expel(client, ErrorCode.HEARTBEAT_TIMEOUT)
         self.reserved = {id: kept for id, kept in self.reserved.items() if kept[1] > now}
         return actions
 
@@ -255,8 +281,7 @@ class Directory:
             return None, []
         if not client.budget.take(now):
             return None, self._expel(client, ErrorCode.TOO_MANY_MESSAGES)
-        client.heard_at = now
-        self._by_peer.move_to_end(peer)
+        self.note_alive(peer, now)
         return client, []
 
     def _expel(self, client: Client, code: ErrorCode | None) -> list[DirectoryAction]:

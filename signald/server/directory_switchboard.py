@@ -13,7 +13,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from signald.core.directory import Directory
-from signald.core.directory_messages import DirectoryAction, DirectoryEvent, Disconnect, Envelope, Notify, Registration
+from signald.core.directory_messages import (
+    DirectoryAction,
+    DirectoryEvent,
+    Disconnect,
+    Envelope,
+    Notify,
+    Registration,
+)
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey
 from signald.core.messages import CountedEvent
@@ -30,6 +37,10 @@ _HELD_MESSAGE_BYTES = 256
 
 class DirectoryConnection(Protocol):
     """A client's socket as the switchboard uses it."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the server does not read from the connection at present, so that its silence proves nothing."""
 
     def send_frames(self, frames: bytes) -> None:
         """Send whole frames; a closing connection sends nothing more."""
@@ -105,9 +116,9 @@ class DirectorySwitchboard:
         """
         if self.intake.state is IntakeState.CLOSED or self._acting or peer not in self._connections:
             return False
-        receiver = self.directory.route(peer, envelope.receiver, now)
+        receiver = self.directory.peer_of(envelope.receiver)
         connection = None if receiver is None else self._connections.get(receiver)
-        if receiver is None or connection is None:
+        if receiver is None or connection is None or not self.directory.charge(peer, now):
             return False
         self.sent += 1
         batch.add(receiver, connection, envelope.frame, kind)
@@ -119,9 +130,11 @@ class DirectorySwitchboard:
             self._report(peer, lambda: self.directory.forward(peer, envelope, self.clock.seconds()))
 
     def hear(self, peer: PeerId) -> None:
-        """Tell the directory that a client is alive; during a hand-over that is of no account."""
+        """Tell the directory that a client is alive; during a hand-over its message is not charged."""
         if self.intake.state is IntakeState.OPEN:
             self._report(peer, lambda: self.directory.hear(peer, self.clock.seconds()))
+        elif self.intake.state is IntakeState.HELD:
+            self.directory.note_alive(peer, self.clock.seconds())
 
     def leave(self, peer: PeerId) -> None:
         """Tell the directory that a client gives its id back."""
@@ -155,7 +168,7 @@ class DirectorySwitchboard:
 
     def tick(self) -> None:
         """Carry out what is due; to be called every second."""
-        self._act(self.directory.tick(self.clock.seconds()))
+        self._act(self.directory.tick(self.clock.seconds(), self._is_held))
 
     def add_records(self, snapshot: Snapshot) -> Snapshot:
         """Add the directory's clients and messages to a snapshot."""
@@ -167,6 +180,10 @@ class DirectorySwitchboard:
         self.directory.restore(snapshot.clients, snapshot.waiting, self.clock.seconds())
 
     # Details
+
+    def _is_held(self, peer: PeerId) -> bool:
+        connection = self._connections.get(peer)
+        return connection is not None and connection.is_held
 
     def _has_room(self, peer: PeerId, size: int) -> bool:
         """Whether a message may be held if it has to be; if not, its connection is aborted."""

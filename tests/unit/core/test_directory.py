@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.budgets import SLOW_START_MESSAGES
-from signald.core.directory import ClientRecord, Directory, WaitingRecord
+from signald.core.directory import EXPELLED_AT_ONCE, ClientRecord, Directory, WaitingRecord
 from signald.core.directory_messages import (
     ClientId,
     Delivered,
@@ -141,7 +141,8 @@ class RegistrationTests(DirectoryCase):
         before = self.state()
         self.assertEqual(self.forward(THREE, ANN), [])
         self.assertEqual(self.directory.hear(THREE, 0.0), [])
-        self.assertIsNone(self.directory.route(THREE, ANN, 0.0))
+        self.assertFalse(self.directory.charge(THREE, 0.0))
+        self.directory.note_alive(THREE, 0.0)
         self.directory.disconnected(THREE)
         self.assertEqual(self.state(), before)
 
@@ -156,12 +157,12 @@ class ForwardTests(DirectoryCase):
         self.assertEqual(self.forward(ONE, ANN), [delivered(ONE)])
 
     def test_at_once(self) -> None:
-        """The short way finds the same receiver and takes the same budget, and nothing for a client that is away."""
+        """The short way finds the same receiver and takes the same budget."""
         self.start(message_burst=2, message_rate=1.0)
-        self.assertEqual(self.directory.route(ONE, BEN, 0.0), TWO)
-        self.assertIsNone(self.directory.route(ONE, CAT, 0.0))
-        self.assertEqual(self.directory.route(ONE, BEN, 0.0), TWO)
-        self.assertIsNone(self.directory.route(ONE, BEN, 0.0))
+        self.assertEqual((self.directory.peer_of(BEN), self.directory.peer_of(CAT)), (TWO, None))
+        self.assertTrue(self.directory.charge(ONE, 0.0))
+        self.assertTrue(self.directory.charge(ONE, 0.0))
+        self.assertFalse(self.directory.charge(ONE, 0.0))
         self.assertEqual(self.forward(ONE, BEN), [Disconnect(ONE, ErrorCode.TOO_MANY_MESSAGES)])
 
     def test_waits(self) -> None:
@@ -291,12 +292,26 @@ class RateTests(DirectoryCase):
     def test_silence(self) -> None:
         """A client without a heartbeat for ninety seconds is disconnected, and its id is free."""
         self.directory.hear(TWO, 1.0)
-        self.directory.route(TWO, ANN, 2.0)
+        self.directory.charge(TWO, 2.0)
         self.assertEqual(self.directory.tick(89.9), [])
         self.assertEqual(self.directory.tick(90.0), [Disconnect(ONE, ErrorCode.HEARTBEAT_TIMEOUT)])
         self.assertEqual([*self.directory.clients], [BEN])
         self.assertEqual(self.directory.tick(92.0), [Disconnect(TWO, ErrorCode.HEARTBEAT_TIMEOUT)])
         self.assertEqual(self.directory.tick(200.0), [])
+
+    def test_many_are_silent(self) -> None:
+        """Of many silent clients a tick disconnects some, the next ones the rest, and those that are held stay."""
+        self.directory = Directory(Limits())
+        count = EXPELLED_AT_ONCE + 2
+        for number in range(count):
+            self.register(PeerId(number), ClientId(f"x{number}"))
+        held = {PeerId(0), PeerId(count - 1)}
+        first, rest = (self.directory.tick(90.0, held.__contains__) for _ in range(2))
+        self.assertEqual([action.peer for action in first], list(range(1, EXPELLED_AT_ONCE)))
+        self.assertEqual([action.peer for action in rest], [EXPELLED_AT_ONCE])
+        self.assertEqual({client.peer for client in self.directory.clients.values()}, held)
+        self.assertEqual(self.directory.tick(179.9), [])
+        self.assertEqual(len(self.directory.tick(180.0)), 2)
 
 
 class RestartTests(DirectoryCase):

@@ -43,6 +43,7 @@ class Connection:
         events: what it was sent.
         closed: the codes with which it was closed; None is a normal closure.
         aborted: whether it was aborted.
+        is_held: whether it is not read from.
         fails: the methods that raise.
 
     """
@@ -51,6 +52,7 @@ class Connection:
         self.events: list[DirectoryEvent] = []
         self.closed: list[ErrorCode | None] = []
         self.aborted = False
+        self.is_held = False
         self.fails: set[str] = set()
 
     def send_frames(self, frames: bytes) -> None:
@@ -149,6 +151,29 @@ class ForwardTests(SwitchboardCase):
         """A client that gives its id back is closed normally."""
         self.directory.leave(self.one)
         self.assertEqual(self.ann.closed, [None])
+
+    def test_held_reader(self) -> None:
+        """A client that is not read from is not silent; it has its whole time again after that."""
+        self.ann.is_held = True
+        self.clock.advance(90)
+        self.switchboard.tick()
+        self.assertEqual((self.ann.closed, self.ben.closed), ([], [ErrorCode.HEARTBEAT_TIMEOUT]))
+        self.ann.is_held = False
+        self.clock.advance(89)
+        self.switchboard.tick()
+        self.assertEqual(self.ann.closed, [])
+        self.clock.advance(1)
+        self.switchboard.tick()
+        self.assertEqual(self.ann.closed, [ErrorCode.HEARTBEAT_TIMEOUT])
+
+    def test_ended_while_it_is_silent(self) -> None:
+        """A client whose connection has ended during a hold is forgotten, and nothing is asked of its connection."""
+        self.switchboard.hold()
+        self.directory.remove_connection(self.one)
+        self.switchboard.release()
+        self.clock.advance(90)
+        self.switchboard.tick()
+        self.assertEqual(self.ben.closed, [ErrorCode.HEARTBEAT_TIMEOUT])
 
     def test_reload(self) -> None:
         """Other limits reach the directory."""
@@ -262,6 +287,31 @@ class HandOverTests(SwitchboardCase):
         self.switchboard.release()
         self.assertEqual(cat.events, [Registered(CAT), Delivered(EnvelopeKind.OFFER, b"{}")])
         self.assertEqual((self.ben.closed, dan.closed), ([None], [ErrorCode.BAD_REQUEST]))
+
+    def test_heartbeats(self) -> None:
+        """A heartbeat during a hold counts, without a charge, and none is heard when the state belongs to another."""
+        self.clock.advance(80)
+        self.switchboard.hold()
+        self.directory.hear(self.one)
+        self.clock.advance(10)
+        self.switchboard.release()
+        self.switchboard.tick()
+        self.assertEqual((self.ann.closed, self.ben.closed), ([], [ErrorCode.HEARTBEAT_TIMEOUT]))
+        self.switchboard.drop_held_facts()
+        heard_at = self.directory.directory.clients[ANN].heard_at
+        self.clock.advance(10)
+        self.directory.hear(self.one)
+        self.assertEqual(self.directory.directory.clients[ANN].heard_at, heard_at)
+
+    def test_one_charge(self) -> None:
+        """A message to a client whose end is held back is charged once, when the facts are processed."""
+        self.switchboard.hold()
+        self.directory.remove_connection(self.two)
+        budget = self.directory.directory.clients[ANN].budget
+        before = budget.tokens
+        self.assertFalse(self.send(self.one, BEN))
+        self.switchboard.release()
+        self.assertEqual(before - budget.tokens, 1)
 
     def test_closed(self) -> None:
         """Nothing is processed once the state belongs to another process."""

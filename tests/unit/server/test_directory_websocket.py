@@ -270,6 +270,17 @@ class MessageTests(DirectoryCase):
         self.assertIsNone(self.ann.closed)
         self.assertEqual([*self.server.directory.directory.clients], ["ann"])
 
+    def test_held(self) -> None:
+        """Clients of an address that is not read from, since it has spent its rate limit, keep their ids meanwhile."""
+        self.serve(Limits(address_message_rate=1.0, address_message_burst=100, message_burst=10_000))
+        ann, ben = self.connect("ann"), self.connect("ben")
+        ann.send_text(*[b'{"type":"OFFER","dst":"ben"}'] * 500)
+        for _ in range(20):
+            self.server.tick(5)
+            ben.send("HEARTBEAT")
+        self.assertEqual([*self.server.directory.directory.clients], ["ann", "ben"])
+        self.assertFalse(ben.endpoint.transport.reads)
+
     def test_drain(self) -> None:
         """A stop closes each client with 1012, by which it is told to reconnect."""
         self.server.port.connections.drain(5.0)
@@ -280,7 +291,7 @@ class MessageTests(DirectoryCase):
     def test_exceptions(self) -> None:
         """An exception in the server ends the connection that it concerns, and no other."""
         directory = self.server.directory
-        directory.directory = cast(Directory, FailingPart(directory.directory, "route"))
+        directory.directory = cast(Directory, FailingPart(directory.directory, "charge"))
         self.ann.send("OFFER", "ben")
         self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
         self.assert_closed(self.ann, ErrorCode.INTERNAL_ERROR)
