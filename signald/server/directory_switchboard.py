@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from signald.core.directory import Directory
 from signald.core.directory_messages import (
+    Delivered,
     DirectoryAction,
     DirectoryEvent,
     Disconnect,
@@ -39,8 +40,15 @@ class DirectoryConnection(Protocol):
     """A client's socket as the switchboard uses it."""
 
     @property
+    def is_half_full(self) -> bool:
+        """Whether the client has not taken more than half of the output that may wait for it."""
+
+    @property
     def is_held(self) -> bool:
         """Whether the server does not read from the connection at present, so that its silence proves nothing."""
+
+    def count_dropped(self) -> None:
+        """Count a message of another client that was not sent, since too much waits."""
 
     def send_frames(self, frames: bytes) -> None:
         """Send whole frames; a closing connection sends nothing more."""
@@ -120,6 +128,9 @@ class DirectorySwitchboard:
         connection = None if receiver is None else self._connections.get(receiver)
         if receiver is None or connection is None or not self.directory.charge(peer, now):
             return False
+        if connection.is_half_full:
+            connection.count_dropped()
+            return True
         self.sent += 1
         batch.add(receiver, connection, envelope.frame, kind)
         return True
@@ -230,6 +241,9 @@ class DirectorySwitchboard:
         if connection is None:
             return
         match action:
+            case Notify(event=Delivered()) if connection.is_half_full:
+                # Strangers decide what is delivered, and must not use up what the client's own answers need.
+                connection.count_dropped()
             case Notify(event=event):
                 self.sent += 1
                 connection.send_directory_event(event)

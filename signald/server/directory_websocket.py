@@ -139,6 +139,10 @@ class DirectoryProtocol(AdmittedProtocol):
         self._count_event(event)
         self.send_text(self.dialect.encode(event))
 
+    def count_dropped(self) -> None:
+        """Count a message of another client that was not sent, since too much waits."""
+        self.port.metrics.count_limit_hit("output_bytes")
+
     def close_normally(self) -> None:
         """Start the closing handshake of a client that asked for it (RFC 6455 §7.4.1, 1000)."""
         self.close(1000, "")

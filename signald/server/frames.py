@@ -111,6 +111,11 @@ class BoundedProtocol(FairProtocol):
         return self._output.waiting_bytes
 
     @property
+    def is_half_full(self) -> bool:
+        """Whether the peer has not taken more than half of the output that may wait for it."""
+        return self._output.is_half_full
+
+    @property
     def is_silent(self) -> bool:
         """Whether the peer has received everything up to our close frame, so that only its own is awaited."""
         return self.state in (self.STATE_CLOSING, self.STATE_CLOSED) and self._output.is_sent

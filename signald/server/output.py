@@ -109,6 +109,11 @@ class OutputQueue:
         """Bytes that wait in this queue."""
         return self._waiting_bytes
 
+    @property
+    def is_half_full(self) -> bool:
+        """Whether more than half of the bytes that may wait do, so that nothing is to be added that can be left out."""
+        return self._paused and 2 * self._held_bytes > self._max_bytes
+
     def write(self, data: bytes) -> None:
         """Send bytes after all earlier ones, or give up when too many wait."""
         if not self._paused:
@@ -119,8 +124,7 @@ class OutputQueue:
             self._waiting = deque()
         self._waiting.append(data)
         self._waiting_bytes += len(data)
-        # The transport pauses its producer only after the write that exceeds its own limit.
-        if _TRANSPORT_BYTES + self._last_write + self._waiting_bytes > self._max_bytes:
+        if self._held_bytes > self._max_bytes:
             self._give_up("output_bytes")
 
     def finish(self) -> None:
@@ -163,6 +167,12 @@ class OutputQueue:
     def stopProducing(self) -> None:
         """Discard what waits: the transport is closed."""
         self.stop()
+
+    @property
+    def _held_bytes(self) -> int:
+        """The most bytes that wait here and in the transport together, while the transport's buffer is full."""
+        # The transport pauses its producer only after the write that exceeds its own limit.
+        return _TRANSPORT_BYTES + self._last_write + self._waiting_bytes
 
     def _watch(self) -> None:
         """Detect from now on that the transport sends nothing."""

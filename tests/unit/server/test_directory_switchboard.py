@@ -43,7 +43,9 @@ class Connection:
         events: what it was sent.
         closed: the codes with which it was closed; None is a normal closure.
         aborted: whether it was aborted.
+        is_half_full: whether it does not read.
         is_held: whether it is not read from.
+        dropped: how many messages it was not sent.
         fails: the methods that raise.
 
     """
@@ -52,7 +54,9 @@ class Connection:
         self.events: list[DirectoryEvent] = []
         self.closed: list[ErrorCode | None] = []
         self.aborted = False
+        self.is_half_full = False
         self.is_held = False
+        self.dropped = 0
         self.fails: set[str] = set()
 
     def send_frames(self, frames: bytes) -> None:
@@ -64,6 +68,10 @@ class Connection:
         """Record an event."""
         self._maybe_fail("send_directory_event")
         self.events.append(event)
+
+    def count_dropped(self) -> None:
+        """Count a message."""
+        self.dropped += 1
 
     def close_for_error(self, code: ErrorCode) -> None:
         """Record a close because of an error."""
@@ -151,6 +159,21 @@ class ForwardTests(SwitchboardCase):
         """A client that gives its id back is closed normally."""
         self.directory.leave(self.one)
         self.assertEqual(self.ann.closed, [None])
+
+    def test_slow_reader(self) -> None:
+        """A receiver that does not read is sent no messages of others, which are counted, but what concerns itself."""
+        self.ben.is_half_full = True
+        self.assertTrue(self.send(self.one, BEN))
+        self.send(self.one, CAT)
+        self.send(self.two, ClientId("dan"))
+        cat = Connection()
+        cat.is_half_full = True
+        self.directory.register(self.directory.add_connection(cat), HOME, Registration(CAT, "x"), slow_start=False)
+        self.clock.advance(5)
+        self.switchboard.tick()
+        self.assertEqual((self.ben.events[1:], self.ben.dropped), ([Unreachable(ClientId("dan"))], 1))
+        self.assertEqual((cat.events, cat.dropped), ([Registered(CAT)], 1))
+        self.assertEqual(self.directory.sent, 4)
 
     def test_held_reader(self) -> None:
         """A client that is not read from is not silent; it has its whole time again after that."""

@@ -270,6 +270,27 @@ class MessageTests(DirectoryCase):
         self.assertIsNone(self.ann.closed)
         self.assertEqual([*self.server.directory.directory.clients], ["ann"])
 
+    def test_dropped(self) -> None:
+        """A stranger cannot have a slow reader cut off: beyond half of the bound, messages are dropped and counted."""
+        self.serve(Limits(output_seconds=1e6, message_burst=100_000, message_byte_burst=1 << 30))
+        ann, ben = self.connect("a" * 64), self.connect("b")
+        for _ in range(10):
+            ann.send_text(*[b'{"type":"OFFER","dst":"b"}'] * 2000)
+            ann.send("OFFER", "b", payload="x" * 60000)
+            self.clock.pump([0.01] * 50)
+            ann.endpoint.transport.deliver_unread()
+        ben.send("OFFER", "nobody")
+        self.server.tick(5)
+        self.assertFalse(ben.endpoint.transport.aborted)
+        messages = ben.types()
+        self.assertEqual(messages[-1], "EXPIRE")
+        metrics = self.server.port.metrics
+        self.assertGreater(metrics.limits["output_bytes"], 1000)
+        self.assertEqual(metrics.sent[ForwardedOffer], len(messages) - 1)
+        ann.send("OFFER", "b")
+        self.clock.pump([0.01] * 50)
+        self.assertEqual((ann.closed, ben.types()), (None, ["OFFER"]))
+
     def test_held(self) -> None:
         """Clients of an address that is not read from, since it has spent its rate limit, keep their ids meanwhile."""
         self.serve(Limits(address_message_rate=1.0, address_message_burst=100, message_burst=10_000))

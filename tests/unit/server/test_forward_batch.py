@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.core.messages import ForwardedCandidates, ForwardedOffer
 from signald.core.users import PeerId
 from signald.monitoring.metrics import Metrics
-from signald.server.forward_batch import ForwardBatch
+from signald.server.forward_batch import MOST_BYTES, ForwardBatch
 from tests.support.endpoints import TEXT, parse_frames
 
 ANN, BOB = PeerId(1), PeerId(2)
@@ -48,6 +48,15 @@ class BatchTests(SynchronousTestCase):
         self.batch.flush()
         self.assertEqual(self.ann.writes, [[b"1", b"2", b"3"]])
         self.assertEqual(self.metrics.sent[ForwardedCandidates], 3)
+
+    def test_size(self) -> None:
+        """A write has a bound in bytes; one message that is larger leaves alone."""
+        most, part = b"x" * MOST_BYTES, b"y" * (MOST_BYTES // 2 - 16)
+        for payload in (part, part, part, most, part):
+            self.batch.add(ANN, self.ann, payload, ForwardedOffer)
+        self.batch.flush()
+        self.assertEqual([len(write) for write in self.ann.writes], [2, 1, 1, 1])
+        self.assertEqual([write[0] for write in self.ann.writes], [part, part, most, part])
 
     def test_another_receiver(self) -> None:
         """What goes to another receiver is written after that which was added before."""

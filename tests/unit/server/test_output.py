@@ -58,6 +58,18 @@ class BytesTests(OutputCase):
         self.assertEqual(self.output._waiting_bytes, 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_half_full(self) -> None:
+        """From half of the bound on the queue says so, and no more once the peer has read."""
+        for _ in range(TRANSPORT_BYTES // 1000 + 2):
+            self.output.write(b"x" * 1000)
+        self.assertFalse(self.output.is_half_full)
+        for _ in range((MOST // 2 - TRANSPORT_BYTES) // 1000):
+            self.output.write(b"x" * 1000)
+        self.assertTrue(self.output.is_half_full)
+        self.transport.take_all()
+        self.assertFalse(self.output.is_half_full)
+        self.assertEqual(self.given_up, [])
+
     def test_what_was_read_does_not_count(self) -> None:
         """A peer that keeps reading can receive any number of bytes."""
         for _ in range(100):
