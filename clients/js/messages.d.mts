@@ -504,6 +504,7 @@ export type ErrorCode =
   | "bad-host"
   | "bad-origin"
   | "bad-request"
+  | "headers-too-large"
   | "body-refused"
   | "method-not-allowed"
   | "not-found"

@@ -144,8 +144,14 @@ class ErrorCode(Enum):
     BAD_HOST = ("bad-host", "The request must name one valid host.", 400, None)
     BAD_ORIGIN = ("bad-origin", "Pages from this origin are not allowed to connect.", 403, None)
     BAD_REQUEST = ("bad-request", "The request is not valid.", 400, None)
+    HEADERS_TOO_LARGE = (
+        "headers-too-large",
+        "The headers exceed 16384 bytes or 100 lines. Send fewer or shorter ones, for instance of cookies.",
+        431,
+        None,
+    )
     BODY_REFUSED = ("body-refused", "Requests must not have a body.", 413, None)
-    METHOD_NOT_ALLOWED = ("method-not-allowed", "Only the methods GET and HEAD are allowed.", 405, None)
+    METHOD_NOT_ALLOWED = ("method-not-allowed", "Only the methods GET, HEAD and OPTIONS are allowed.", 405, None)
     NOT_FOUND = ("not-found", "This address does not exist.", 404, None)
     UPGRADE_REQUIRED = ("upgrade-required", "This address accepts WebSocket connections only.", 426, None)
     UNSUPPORTED_SUBPROTOCOL = (

@@ -87,7 +87,7 @@ class _Drain(_Guarded):
         """Start the drain, unless it has started already.
 
         A page of another site cannot send this request: it does not know the token, no cookie authenticates it, and
-        the browser sends these headers only after a CORS preflight request, which fails with 405. The check of
+        the browser sends these headers only after a CORS preflight request, which no header allows. The check of
         Sec-Fetch-Site (W3C Fetch Metadata) is a second line of defense.
         """
         refused = self.refusal(request)

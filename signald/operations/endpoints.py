@@ -80,6 +80,14 @@ class _Folder(Resource):
         return NotFound()
 
 
+class _Root(Endpoint):
+    """The path `/`, where nothing is served, but where HAProxy's health check asks for the methods by default."""
+
+    def answer(self, request: SignalingRequest) -> bytes | int:
+        """Send 204 to OPTIONS, and the error response to other methods."""
+        return request.send(b"") if request.asks_options else request.send_error(ErrorCode.NOT_FOUND)
+
+
 class NotFound(Endpoint):
     """Responds to every request with 404."""
 
@@ -152,6 +160,7 @@ def make_operations_site(
 
     """
     root = _Folder()
+    root.putChild(b"", _Root())
     root.putChild(b"metrics", _Metrics(registry, clock))
     root.putChild(b"healthz", _Health())
     root.putChild(b"readyz", _Ready(readiness))
@@ -169,7 +178,7 @@ def make_operations_site(
         limits,
         clock,
         HEADERS,
-        methods=(b"GET", b"HEAD", b"POST"),
+        methods=(b"GET", b"HEAD", b"OPTIONS", b"POST"),
         fixed_hosts=is_local,
     )
 

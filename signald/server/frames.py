@@ -244,7 +244,7 @@ class BoundedProtocol(FairProtocol):
     def _receive_handshake(self, data: bytes) -> None:
         """Parse bytes of the opening handshake; an exception ends this connection alone."""
         if len(self.data) + len(data) > HANDSHAKE_BYTES:
-            self.failHandshake(ErrorCode.BAD_REQUEST.value)
+            self.failHandshake(ErrorCode.HEADERS_TOO_LARGE.value)
             return
         try:
             super().dataReceived(data)

@@ -10,6 +10,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
+from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 from zope.interface import implementer
@@ -29,10 +30,13 @@ from signald.server.plain_upgrade import read_plain_upgrade
 from signald.server.problems import last_response
 from signald.server.request_turns import RequestTurns
 
-__all__ = ["SignalingChannel", "SignalingSite"]
+__all__ = ["ALLOWED", "SignalingChannel", "SignalingSite"]
 
 MAX_HEADERS = 100
 """Header lines of a request, at most: each costs time, and Twisted would read 500."""
+
+ALLOWED = "GET, HEAD, OPTIONS"
+"""The value of the Allow header (RFC 9110 §10.2.1) where GET is allowed."""
 
 IDLE_SECONDS = 15.0
 """Seconds for which an idle connection is kept after its last response (RFC 9112 §9.3)."""
@@ -69,7 +73,7 @@ class SignalingSite(Site):
         limits: Limits,
         clock: IReactorTime,
         headers: tuple[tuple[str, str], ...],
-        methods: tuple[bytes, ...] = (b"GET", b"HEAD"),
+        methods: tuple[bytes, ...] = (b"GET", b"HEAD", b"OPTIONS"),
         fixed_hosts: bool = False,
         websockets: Mapping[str, SignalingFactory] | None = None,
         rounds: FairRounds | None = None,
@@ -281,32 +285,35 @@ class SignalingChannel(RequestTurns, HTTPChannel):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """Refuse a line that is longer than all headers together may be."""
-        self.refuse(ErrorCode.BAD_REQUEST)
+        self.refuse(ErrorCode.HEADERS_TOO_LARGE)
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        """Refuse what the base class finds malformed."""
-        self.refuse(ErrorCode.BAD_REQUEST)
+        """Refuse what the base class finds malformed, too large (RFC 6585 §5) or too much."""
+        is_large = self._receivedHeaderSize > self.totalHeadersSize or self._receivedHeaderCount > self.maxHeaders
+        self.refuse(ErrorCode.HEADERS_TOO_LARGE if is_large else ErrorCode.BAD_REQUEST)
 
     def allHeadersReceived(self) -> None:
         """Check the request by its headers before anything of it is kept or processed."""
         self.charge_request()
         headers = self.requests[-1].requestHeaders
-        host = read_host([value.decode("latin-1") for value in headers.getRawHeaders(b"host", [])])
         hops = headers.getRawHeaders(b"x-forwarded-for")
         if not self._admit_request(None if hops is None else b",".join(hops).decode("latin-1")):
             self.refuse(ErrorCode.TOO_MANY_REQUESTS)
-        elif host is None or (self.site.fixed_hosts and not host.is_fixed):
+        elif not self._has_valid_host(headers):
             self.refuse(ErrorCode.BAD_HOST)
         elif headers.hasHeader(b"transfer-encoding") or headers.getRawHeaders(b"content-length", [b"0"]) != [b"0"]:
             self.refuse(ErrorCode.BODY_REFUSED)
         elif self._command not in self.site.methods:
             self.refuse(ErrorCode.METHOD_NOT_ALLOWED)
-        elif not self._path.startswith(b"/"):
+        elif not (self._path.startswith(b"/") or (self._path, self._command) == (b"*", b"OPTIONS")):
             # The absolute form (RFC 9112 §3.2.2) is for proxies, and may contradict the Host header.
             self.refuse(ErrorCode.BAD_REQUEST)
         else:
             # Without a body there is nothing to continue with (RFC 9110 §10.1.1).
             headers.removeHeader(b"expect")
+            if self._path == b"*":
+                # The whole server is meant (RFC 9112 §3.2.4); Twisted's own answer would tell its version.
+                self._path = b"/"
             self._cancel_deadline()
             super().allHeadersReceived()
 
@@ -335,7 +342,7 @@ class SignalingChannel(RequestTurns, HTTPChannel):
     def refuse(self, code: ErrorCode) -> None:
         """Answer with problem details and close; nothing that follows is parsed."""
         self.site.metrics.count_error(code)
-        allow = [("Allow", "GET, HEAD")] if code is ErrorCode.METHOD_NOT_ALLOWED else []
+        allow = [("Allow", ALLOWED)] if code is ErrorCode.METHOD_NOT_ALLOWED else []
         # HTTPChannel has the method from a request's first line to the end of its headers.
         head = getattr(self, "_command", None) == b"HEAD"
         self.transport.write(last_response(code, [*self.site.headers, *allow], head=head))
@@ -369,6 +376,18 @@ class SignalingChannel(RequestTurns, HTTPChannel):
         protocol.makeConnection(transport)
         protocol.accept_upgrade(request)
         return True
+
+    def _has_valid_host(self, headers: Headers) -> bool:
+        """Whether the request names one valid host; in HTTP/1.0 none at all means the address that it came to.
+
+        Only HTTP/1.1 requires a Host header (RFC 9112 §3.2). Health checks of HAProxy and Nagios send none.
+        Browsers always send one, so that no page gets around `fixed_hosts` without it.
+        """
+        values = headers.getRawHeaders(b"host", [])
+        if not values and self._version == b"HTTP/1.0":
+            return True
+        host = read_host([value.decode("latin-1") for value in values])
+        return host is not None and (host.is_fixed or not self.site.fixed_hosts)
 
     def _admit_request(self, forwarded_for: str | None) -> bool:
         """Take a request from the rate limit of the client, by the address that trusted proxies name; False refuses."""

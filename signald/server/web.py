@@ -19,7 +19,7 @@ from signald.page.assets import Asset
 from signald.page.encodings import IDENTITY
 from signald.server.factory import SignalingFactory
 from signald.server.problems import CONTENT_TYPE, SERVER, problem
-from signald.server.site import SignalingChannel, SignalingSite
+from signald.server.site import ALLOWED, SignalingChannel, SignalingSite
 from signald.server.upgrade_request import PATH
 
 __all__ = ["Folder", "SignalingRequest", "SignalingResource", "headers_of", "make_site"]
@@ -106,15 +106,25 @@ def make_site(
 
 
 class SignalingRequest(Request):
-    """A request whose response has the site's headers, and whose errors are answered with problem details."""
+    """A request whose response has the site's headers, and whose errors are answered with problem details.
+
+    Attributes:
+        asks_options: whether the method is OPTIONS (RFC 9110 §9.3.7). It is rendered as HEAD, so that its status says
+            whether the resource is there and well, and nothing is done: health checks of HAProxy send it by default.
+
+    """
 
     site: SignalingSite
     channel: SignalingChannel
     defaultContentType = None
+    asks_options = False
 
     def render(self, resrc: IResource) -> None:
         """Answer with the resource's response."""
         self._set_headers()
+        if self.method == b"OPTIONS":
+            self.asks_options = True
+            self.method = b"HEAD"
         super().render(resrc)
 
     def send_error(self, code: ErrorCode) -> bytes | int:
@@ -132,11 +142,12 @@ class SignalingRequest(Request):
     def has(self, etag: str) -> bool:
         """Whether the client has the representation with that ETag already (RFC 9110 §13.1.2).
 
+        It is not asked for OPTIONS, which selects no representation (§13.2.1).
         `setETag` would match neither a weak ETag, which proxies make of a strong one, nor one before a comma.
         """
         values = b",".join(self.requestHeaders.getRawHeaders(b"if-none-match", [])).decode("latin-1").split(",")
         tags = {value.strip(" \t").removeprefix("W/") for value in values}
-        return not tags.isdisjoint({etag, "*"})
+        return not (self.asks_options or tags.isdisjoint({etag, "*"}))
 
     def accepted_encodings(self) -> str | None:
         """The Accept-Encoding header, joined where there are several (RFC 9110 §5.3); None where there is none."""
@@ -144,7 +155,12 @@ class SignalingRequest(Request):
         return None if values is None else b",".join(values).decode("latin-1")
 
     def send(self, body: bytes) -> bytes | int:
-        """Send a body, for HEAD its length alone (RFC 9110 §9.3.2); returns what `render` is to return."""
+        """Send a body, for HEAD its length alone (RFC 9110 §9.3.2); returns what `render` is to return.
+
+        For OPTIONS the status is sent, with the methods if the resource can be read, and no body.
+        """
+        if self.asks_options:
+            return self._send_options()
         self.setHeader("Content-Length", str(len(body)))
         if self.method == b"HEAD":
             return b""
@@ -152,6 +168,14 @@ class SignalingRequest(Request):
             return body
         _Slices(self, body).resumeProducing()
         return NOT_DONE_YET
+
+    def _send_options(self) -> bytes:
+        if self.code < HTTPStatus.BAD_REQUEST:
+            self.setResponseCode(HTTPStatus.NO_CONTENT.value)
+            self.setHeader("Allow", ALLOWED)
+        else:
+            self.setHeader("Content-Length", "0")
+        return b""
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Log an exception of ours, and answer with `internal-error` and no details."""

@@ -301,8 +301,10 @@ LOADS: Mapping[str, Load] = {
     "unread-response": Load("HTTP response unread", "one request for the page's code", (), unread_response),
     "endless-body": Load("HTTP request body", "a body of 10 GB", ("413 body-refused",), endless_body),
     "endless-chunks": Load("HTTP request body in chunks", "chunks without end", ("413 body-refused",), endless_chunks),
-    "endless-header": Load("HTTP header without end", "one header without end", ("400 bad-request",), endless_header),
-    "endless-headers": Load("HTTP header flood", "headers without end", ("400 bad-request",), endless_headers),
+    "endless-header": Load(
+        "HTTP header without end", "one header without end", ("431 headers-too-large",), endless_header
+    ),
+    "endless-headers": Load("HTTP header flood", "headers without end", ("431 headers-too-large",), endless_headers),
     "messages": Load("message flood", "valid requests as fast as they go", ("1008 too-many-messages",), messages, True),
     "hostile-json": Load("hostile JSON", "depth, numbers, surrogates, keys, sizes", (), hostile_json),
     "sessions": Load("identities and sessions left behind", "30 sessions each, then away", (), sessions),

@@ -105,9 +105,25 @@ class OperationsTests(SynchronousTestCase):
             self.assertEqual((status, body), (200, b""), path)
             self.assertGreater(int(headers["content-length"]), 0)
 
+    def test_health_checks_of_the_old_version(self) -> None:
+        """Health checks in HTTP/1.0 without a Host header get the status of the probe, by GET, HEAD and OPTIONS."""
+        site = make_operations_site(CollectorRegistry(), self.operations.readiness, [], self.operations.clock, True)
+
+        def status(method: str, path: str) -> int:
+            line = Endpoint(site, "127.0.0.1")
+            line.send(f"{method} {path} HTTP/1.0\r\n\r\n".encode())
+            return line.response()[0]
+
+        paths = ("/healthz", "/readyz", "/")
+        self.assertEqual([status("GET", path) for path in paths], [200, 200, 404])
+        self.assertEqual([status("HEAD", path) for path in paths], [200, 200, 404])
+        self.assertEqual([status("OPTIONS", path) for path in paths], [204, 204, 204])
+        self.operations.readiness.drain()
+        self.assertEqual([status(method, "/readyz") for method in ("GET", "HEAD", "OPTIONS")], [503] * 3)
+
     def test_other_methods(self) -> None:
         """Any other method is refused with 405, and the Allow header lists the allowed methods."""
-        for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT"):
+        for method in ("POST", "PUT", "DELETE", "TRACE", "CONNECT"):
             status, headers, _ = self.operations.ask("/metrics", method)
             self.assertEqual(status, 405, method)
             self.assertTrue(headers["allow"].startswith("GET, HEAD"))

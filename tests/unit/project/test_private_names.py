@@ -62,6 +62,9 @@ PRIVATE_NAMES: dict[type, dict[str, str]] = {
     HTTPChannel: {
         "_command": "read: the method, before there is a request",
         "_path": "read: the target, before there is a request",
+        "_receivedHeaderCount": "read: a request with too many headers is refused with 431",
+        "_receivedHeaderSize": "read: likewise for their bytes",
+        "_version": "read: HTTP/1.0 needs no Host header",
         "_respondToBadRequestAndDisconnect": "overridden: a refusal is answered with problem details",
         "allContentReceived": "overridden: a refused request is not processed",
         "allHeadersReceived": "overridden: a request is checked before anything of it is kept",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from ipaddress import ip_network
 from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.address import IPv4Address
 from twisted.web import http
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
@@ -371,7 +373,7 @@ class SizeTests(SiteCase):
         """A request line without an end is refused."""
         line = self.dial()
         line.send(b"GET /", *[b"x" * 1000] * 20)
-        self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
+        self.assertIs(problem_code(line.response()), ErrorCode.HEADERS_TOO_LARGE)
 
     def test_headers(self) -> None:
         """Headers without an end are refused, whether one header is too long or there are too many."""
@@ -379,7 +381,17 @@ class SizeTests(SiteCase):
             line = self.dial()
             line.send(PAGE[:-2])
             line.send(*[header * 10] * 400)
-            self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
+            self.assertIs(problem_code(line.response()), ErrorCode.HEADERS_TOO_LARGE)
+
+    def test_a_browser_full_of_cookies(self) -> None:
+        """Cookies of 17 kB are refused with 431 and the bounds in numbers, which tells the person what to delete."""
+        line = self.dial()
+        line.send(request("/", {**HOST, **{f"Cookie-{number}": "x" * 8500 for number in range(2)}}))
+        status, _, body = line.response()
+        self.assertEqual(status, 431)
+        detail = json.loads(body)["detail"]
+        self.assertIn(f"{HTTPChannel.totalHeadersSize} bytes", detail)
+        self.assertIn(f"{MAX_HEADERS} lines", detail)
 
     def test_big_response(self) -> None:
         """A big response is passed to the transport as the transport accepts it, not copied whole for each client."""
@@ -462,7 +474,7 @@ class SizeTests(SiteCase):
         line.send(request("/", {**HOST, **some}))
         self.assertEqual(line.response()[0], 200)
         line.send(request("/", {**HOST, **some, "X": ""}))
-        self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
+        self.assertIs(problem_code(line.response()), ErrorCode.HEADERS_TOO_LARGE)
 
 
 class RequestTests(SiteCase):
@@ -496,19 +508,54 @@ class RequestTests(SiteCase):
         self.assertEqual(line.response()[0], 200)
 
     def test_hosts(self) -> None:
-        """A request needs exactly one valid Host header, in HTTP/1.0 too."""
-        for hosts in ("", "Host: \r\n", "Host: a b\r\n", "Host: a\r\nHost: a\r\n", "Host: a:b\r\n", "Host: \xe9\r\n"):
+        """A request needs exactly one valid Host header; an invalid one is refused in HTTP/1.0 too."""
+        for hosts in ("Host: \r\n", "Host: a b\r\n", "Host: a\r\nHost: a\r\n", "Host: a:b\r\n", "Host: \xe9\r\n"):
             for version in ("1.0", "1.1"):
                 data = f"GET / HTTP/{version}\r\n{hosts}\r\n".encode("latin-1")
                 self.refused(ErrorCode.BAD_HOST, data)
+        self.refused(ErrorCode.BAD_HOST, b"GET / HTTP/1.1\r\n\r\n")
+
+    def test_no_host_in_the_old_version(self) -> None:
+        """HTTP/1.0 needs no Host header (RFC 9112 §3.2): health checks are answered for the listening address."""
+        for method, expected in (("GET", (200, b"page")), ("HEAD", (200, b"")), ("OPTIONS", (204, b""))):
+            line = self.dial()
+            line.send(request("/", {}, method=method, version="HTTP/1.0"))
+            status, _, body = line.response()
+            self.assertEqual((status, body), expected)
+            self.assertTrue(line.transport.lost)
+
+    def test_no_socket_in_the_old_version(self) -> None:
+        """An upgrade in HTTP/1.0 without a Host header opens no WebSocket."""
+        line = self.dial()
+        headers = {name: value for name, value in UPGRADE.items() if name != "Host"}
+        line.send(request("/ws", headers, version="HTTP/1.0"))
+        self.assertIs(problem_code(line.response()), ErrorCode.UPGRADE_REQUIRED)
+
+    def test_options(self) -> None:
+        """OPTIONS is answered with the methods and without a body, with the status that GET would have otherwise."""
+        for path, headers, expected in (
+            ("/", HOST, (204, "GET, HEAD, OPTIONS", None)),
+            ("/", {**HOST, "If-None-Match": "*"}, (204, "GET, HEAD, OPTIONS", None)),
+            ("*", HOST, (204, "GET, HEAD, OPTIONS", None)),
+            ("/none", HOST, (404, None, "0")),
+            ("/ws", UPGRADE, (426, None, "0")),
+        ):
+            line = self.dial()
+            line.send(request(path, headers, method="OPTIONS"))
+            status, answered, body = line.response()
+            self.assertEqual((status, answered.get("allow"), answered.get("content-length")), expected, path)
+            self.assertEqual((body, answered["server"]), (b"", "signald"))
+            self.assertNotIn("access-control-allow-methods", answered)
+            line.send(PAGE)
+            self.assertEqual(line.response()[2], b"page")
 
     def test_methods(self) -> None:
-        """Only GET and HEAD are allowed, and the response's Allow header lists them."""
-        for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH", "get"):
+        """Only GET, HEAD and OPTIONS are allowed, and the response's Allow header lists them."""
+        for method in ("POST", "PUT", "DELETE", "TRACE", "CONNECT", "PATCH", "get", "options"):
             self.refused(ErrorCode.METHOD_NOT_ALLOWED, request("/", HOST, method=method))
         line = self.dial()
-        line.send(request("*", HOST, method="OPTIONS"))
-        self.assertEqual(line.response()[1]["allow"], "GET, HEAD")
+        line.send(request("/", HOST, method="POST"))
+        self.assertEqual(line.response()[1]["allow"], "GET, HEAD, OPTIONS")
 
     def test_refused_head(self) -> None:
         """A refused HEAD request gets the headers of the refused GET request, without the body."""

@@ -204,7 +204,7 @@ class HandshakeTests(WebSocketCase):
         endpoint = self.dial()
         headers = [b"X-%d: " % number + b"x" * 1000 + b"\r\n" for number in range(20)]
         endpoint.send(request("/ws", UPGRADE)[:-2], *headers)
-        self.assertIs(problem_code(endpoint.response()), ErrorCode.BAD_REQUEST)
+        self.assertIs(problem_code(endpoint.response()), ErrorCode.HEADERS_TOO_LARGE)
         self.assertTrue(endpoint.transport.lost)
 
     def test_failing_switchboard(self) -> None:
