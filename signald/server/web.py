@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from ssl import DER_cert_to_PEM_cert
 
 from autobahn.twisted.resource import WebSocketResource
 from twisted.internet.interfaces import IPushProducer, IReactorTime
@@ -88,7 +89,10 @@ def make_site(
         folders[folder].putChild(name.encode(), _AssetResource(asset))
     root.putChild(PATH.removeprefix("/").encode(), SignalingResource(signaling))
     if ca_der is not None:
-        root.putChild(b"ca.crt", _CertificateResource(ca_der))
+        # Devices offer to install DER; programs such as curl, Node.js and Python read PEM.
+        root.putChild(b"ca.crt", _CertificateResource(ca_der, "application/x-x509-ca-cert"))
+        pem = DER_cert_to_PEM_cert(ca_der).encode("ascii")
+        root.putChild(b"ca.pem", _CertificateResource(pem, "application/pem-certificate-chain"))
     headers = (*_HEADERS, _HSTS) if hsts else _HEADERS
     port = signaling.signaling_port
     return SignalingSite(
@@ -264,21 +268,22 @@ class _AssetResource(Resource):
 
 
 class _CertificateResource(Resource):
-    """The certificate of the local authority."""
+    """The certificate of the local authority in one format."""
 
     isLeaf = True
 
-    def __init__(self, der: bytes) -> None:
+    def __init__(self, body: bytes, content_type: str) -> None:
         super().__init__()
-        self._der = der
+        self._body = body
+        self._content_type = content_type
 
     def render_GET(self, request: SignalingRequest) -> bytes | int:
-        """Send it with the content type for which devices offer to install it."""
+        """Send it."""
         if request.postpath:
             return request.send_error(ErrorCode.NOT_FOUND)
-        request.setHeader("Content-Type", "application/x-x509-ca-cert")
+        request.setHeader("Content-Type", self._content_type)
         request.setHeader("Cache-Control", "no-cache")
-        return request.send(self._der)
+        return request.send(self._body)
 
 
 class SignalingResource(WebSocketResource):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 
 from attrs import evolve
 from twisted.internet.task import Clock
@@ -175,10 +176,17 @@ class CertificateTests(WebCase):
         self.assertEqual((status, body), (200, b"certificate"))
         self.assertEqual(headers["content-type"], "application/x-x509-ca-cert")
 
+    def test_pem(self) -> None:
+        """Programs that read PEM alone, as curl does, get the same certificate in that format (RFC 8555 §9.1)."""
+        status, headers, body = self.fetch("/ca.pem")
+        self.assertEqual((status, headers["content-type"]), (200, "application/pem-certificate-chain"))
+        self.assertEqual(ssl.PEM_cert_to_DER_cert(body.decode()), b"certificate")
+
     def test_none(self) -> None:
-        """Without a local authority the certificate's path is answered with 404."""
+        """Without a local authority the certificate's paths are answered with 404."""
         self.serve(None, hsts=True)
-        self.assertIs(problem_code(self.fetch("/ca.crt")), ErrorCode.NOT_FOUND)
+        for path in ("/ca.crt", "/ca.pem"):
+            self.assertIs(problem_code(self.fetch(path)), ErrorCode.NOT_FOUND)
 
 
 class SocketTests(WebCase):
