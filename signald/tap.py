@@ -406,6 +406,12 @@ class _Sites:
         """The parts whose connections a stop closes."""
         return (*(factory.signaling_port.connections for factory in self.signaling), self.page.http_connections)
 
+    def answer_hosts(self, hosts: frozenset[str] | None) -> None:
+        """Answer requests under these host names from now on (`Host.is_among`)."""
+        self.page.hosts = hosts
+        for factory in self.signaling:
+            factory.signaling_port.answer_hosts(hosts)
+
 
 def _make_sites(
     config: Config,
@@ -450,7 +456,9 @@ def _make_sites(
     factories: tuple[SignalingFactory, ...] = (page, original)
     if config.peerjs.enabled:
         factories = (*factories, _add_peerjs(config, page.signaling_port, site, decisions))
-    return _Sites(factories, site)
+    sites = _Sites(factories, site)
+    sites.answer_hosts(frozenset(config.hosts) or None)
+    return sites
 
 
 def _add_peerjs(config: Config, page: SignalingPort, site: SignalingSite, decisions: _Decisions) -> DirectoryFactory:
@@ -538,7 +546,11 @@ def _reloaded_parts(
         for factory in sites.signaling:
             factory.signaling_port.allow_origins(new.allow_origins)
 
+    def answer_hosts(new: Config) -> None:
+        sites.answer_hosts(frozenset(new.hosts) or None)
+
     parts: dict[str, Prepare] = {
+        "hosts": lambda new: partial(answer_hosts, new),
         "allow_origins": lambda new: partial(allow_origins, new),
         "limits": lambda new: partial(limits_reloader.reload, new),
         "log": lambda new: partial(operations_service.configure_log, new),

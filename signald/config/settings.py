@@ -18,6 +18,7 @@ from signald.config.values import (
     ConfigError,
     read_application_key,
     read_base_path,
+    read_host_name,
     read_interface,
     read_path,
     read_port,
@@ -185,6 +186,13 @@ class Operations:
 
     port: int | None = setting("TCP port of metrics, health and admin page, 0 for any free one", None, read=read_port)
     interface: str = setting("IP address that it listens on", "127.0.0.1", read=read_interface)
+    hosts: tuple[str, ...] = setting(
+        "a further host name under which it answers, such as the name of a service in a container network",
+        (),
+        option="operations-host",
+        reload=True,
+        read=read_host_name,
+    )
     admin_token_file: Path | None = setting("file with the token of the admin page", None, reload=True)
     stall_seconds: float = setting(
         "time after which a stalled reactor is logged with its stack", 1.0, unit="seconds", least=0.1, most=3600.0
@@ -225,6 +233,14 @@ class Config:
     interface: str | None = setting(
         "IP address to listen on; none is every address of this machine", None, letter="i", read=read_interface
     )
+    hosts: tuple[str, ...] = setting(
+        "a host name that is answered, besides IP addresses and localhost; none is every name (DNS rebinding)",
+        (),
+        option="host",
+        reload=True,
+        restricts=True,
+        read=read_host_name,
+    )
     ws_port: int | None = setting("TCP port of a plain WebSocket for the original's clients", None, read=read_port)
     tls: bool = setting("whether the page's port speaks TLS; switch it off behind a proxy that does", True)
     certificate: Path | None = setting(
@@ -232,7 +248,7 @@ class Config:
     )
     key: Path | None = setting("PEM file of its key", None)
     allow_origins: tuple[Origin, ...] = setting(
-        "another site whose pages may connect, as https://HOST:PORT; * is every site, for clients of PeerJS alone",
+        "a site whose pages may connect, as https://HOST:PORT, file:// or null; * is every site, for PeerJS alone",
         (),
         option="allow-origin",
         reload=True,

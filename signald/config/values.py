@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from signald.core.ice_server import IceServer
-from signald.net.origins import Origin, origin_from
+from signald.net.origins import Origin, host_name_from, origin_from
 from signald.net.proxies import Network
 
 
@@ -67,6 +67,19 @@ def read_origin(text: str) -> Origin:
     """
     try:
         return origin_from(text)
+    except ValueError as error:
+        raise ConfigError(f"{error}.") from None
+
+
+def read_host_name(text: str) -> str:
+    """Parse the name of a host, as a Host header has it without the port.
+
+    Raises:
+        ConfigError: it is not a host name.
+
+    """
+    try:
+        return host_name_from(text)
     except ValueError as error:
         raise ConfigError(f"{error}.") from None
 

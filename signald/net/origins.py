@@ -10,7 +10,18 @@ from ipaddress import AddressValueError, IPv6Address, ip_address
 import idna
 from attrs import frozen
 
-__all__ = ["EVERY_ORIGIN", "Host", "Origin", "OriginRule", "origin_from", "read_host", "read_origin"]
+__all__ = [
+    "EVERY_ORIGIN",
+    "FILE_ORIGIN",
+    "NULL_ORIGIN",
+    "Host",
+    "Origin",
+    "OriginRule",
+    "host_name_from",
+    "origin_from",
+    "read_host",
+    "read_origin",
+]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 """The default ports of schemes (RFC 9110 §4.2.1, §4.2.2)."""
@@ -55,6 +66,10 @@ class Host:
             return False
         return True
 
+    def is_among(self, names: frozenset[str] | None) -> bool:
+        """Whether the host is safe from DNS rebinding or has one of these names; None stands for every name."""
+        return names is None or self.name in names or self.is_fixed
+
 
 @frozen
 class Origin:
@@ -72,14 +87,25 @@ class Origin:
     port: int | None
 
     def __str__(self) -> str:
-        if self == EVERY_ORIGIN:
-            return "*"
+        if self in _WITHOUT_HOST:
+            return self.scheme
         host = f"[{self.name}]" if ":" in self.name else self.name
         return f"{self.scheme}://{host}" + ("" if self.port is None else f":{self.port}")
 
 
 EVERY_ORIGIN = Origin("*", "", None)
-"""Stands for all origins in the configuration; no Origin header has this value."""
+"""Stands for the origins of all sites in the configuration; no Origin header has this value."""
+
+NULL_ORIGIN = Origin("null", "", None)
+"""The opaque origin (HTML, "origin") of sandboxed frames, of `data:` URLs, and in Firefox of files."""
+
+FILE_ORIGIN = Origin("file://", "", None)
+"""The origin that Chromium and web views of apps send for all files of a device."""
+
+_WITHOUT_HOST = frozenset({EVERY_ORIGIN, NULL_ORIGIN, FILE_ORIGIN})
+
+_SPECIAL = {"*": EVERY_ORIGIN, "null": NULL_ORIGIN, "file://": FILE_ORIGIN, "file:///": FILE_ORIGIN}
+"""What stands for an origin without a host in the configuration."""
 
 
 def read_host(values: Sequence[str]) -> Host | None:
@@ -89,7 +115,11 @@ def read_host(values: Sequence[str]) -> Host | None:
 
 @lru_cache(_RECENT)
 def read_origin(value: str) -> Origin | None:
-    """Parse an Origin header (RFC 6454 §7); None for `null`, a list, and an invalid value."""
+    """Parse an Origin header (RFC 6454 §7); None for a list and an invalid value."""
+    if value == NULL_ORIGIN.scheme:
+        return NULL_ORIGIN
+    if value == FILE_ORIGIN.scheme:
+        return FILE_ORIGIN
     matched = _ORIGIN.fullmatch(value)
     host = _read_authority(matched["host"]) if matched else None
     if matched is None or host is None:
@@ -101,27 +131,48 @@ def read_origin(value: str) -> Origin | None:
 def origin_from(text: str) -> Origin:
     """Parse an origin in the configuration: the host may be in Unicode (RFC 5891 §5), and a final slash is ignored.
 
-    A `*` stands for all origins.
+    A `*` stands for the origins of all sites.
 
     Raises:
         ValueError: it is not an origin; the text says what was expected.
 
     """
-    if text == "*":
-        return EVERY_ORIGIN
+    special = _SPECIAL.get(text)
+    if special is not None:
+        return special
     scheme, separator, rest = text.removesuffix("/").partition("://")
     host, colon, port = rest.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit():
         host, colon, port = rest, "", ""
-    if not host.isascii():
-        try:
-            host = idna.encode(host, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            raise ValueError(f"expected an origin with a valid host name, got {text}") from None
+    try:
+        host = _to_ascii(host)
+    except idna.IDNAError:
+        raise ValueError(f"expected an origin with a valid host name, got {text}") from None
     origin = read_origin(f"{scheme}{separator}{host}{colon}{port}")
-    if origin is None:
+    if origin is None or origin in _WITHOUT_HOST:
         raise ValueError(f"expected an origin such as https://app.example.org, got {text}")
     return origin
+
+
+def host_name_from(text: str) -> str:
+    """Parse a host name in the configuration, which may be in Unicode, and return the form of `Host.name`.
+
+    Raises:
+        ValueError: it is not a host name; the text says what was expected.
+
+    """
+    try:
+        host = read_host([_to_ascii(text)])
+    except idna.IDNAError:
+        host = None
+    if host is None or host.port is not None or text.endswith(":"):
+        raise ValueError(f"expected a host name such as calls.example.org, without scheme and port, got {text:.100}")
+    return host.name
+
+
+def _to_ascii(host: str) -> str:
+    """Encode a host name of Unicode for the wire (RFC 5891 §5); may raise `idna.IDNAError`."""
+    return host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
 
 
 @frozen
@@ -132,7 +183,8 @@ class OriginRule:
         schemes: the allowed schemes of the page's own origin: `https` with TLS, behind a proxy also `http`.
         any_port: whether pages of the same host may have any port.
         others: further allowed origins, compared exactly.
-        every: whether `EVERY_ORIGIN` among them allows all origins; otherwise it allows none.
+        every: whether `EVERY_ORIGIN` among them allows all sites; otherwise it allows none. It never stands for
+            `NULL_ORIGIN` and `FILE_ORIGIN`, which are no site's, and have to be named.
         missing: whether clients without an Origin header, which are not browsers, may connect.
 
     """
@@ -161,7 +213,11 @@ class OriginRule:
         origin = read_origin(header)
         if origin is None:
             return False
-        if origin in self.others or (self.every and EVERY_ORIGIN in self.others):
+        if origin in self.others:
+            return True
+        if origin in _WITHOUT_HOST:
+            return False
+        if self.every and EVERY_ORIGIN in self.others:
             return True
         if origin.scheme not in self.schemes or origin.name != host.name:
             return False

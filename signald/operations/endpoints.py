@@ -146,7 +146,7 @@ def make_operations_site(
     readiness: Readiness,
     others: Iterable[tuple[bytes, Resource]],
     clock: IReactorTime,
-    is_local: bool = False,
+    hosts: frozenset[str] | None = None,
 ) -> SignalingSite:
     """Create the site of the operator's listener, which enforces limits as the page's site does, but its own ones.
 
@@ -155,8 +155,7 @@ def make_operations_site(
         readiness: whether the daemon accepts new clients.
         others: further resources by name.
         clock: the clock for all deadlines.
-        is_local: whether the listener is bound to a loopback address. Then only local host names are allowed, because
-            the page of an attacker could make a browser on this machine send requests to it (DNS rebinding).
+        hosts: the host names that are answered, besides `localhost` and IP addresses; None for every name.
 
     """
     root = _Folder()
@@ -179,7 +178,7 @@ def make_operations_site(
         clock,
         HEADERS,
         methods=(b"GET", b"HEAD", b"OPTIONS", b"POST"),
-        fixed_hosts=is_local,
+        hosts=hosts,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -24,7 +24,7 @@ from signald.operations.prometheus import Sources, make_registry
 from signald.server.listening import accept_connections, bind
 from signald.server.socket_activation import OPERATIONS
 
-__all__ = ["OperationsService"]
+__all__ = ["OperationsService", "answered_hosts"]
 
 READINESS_SECONDS = 5.0
 """The interval at which readiness is checked."""
@@ -33,6 +33,15 @@ DRAIN_AFTER_SECONDS = 0.2
 """The delay of a drain after the admin page's request for it, so that the response is sent first."""
 
 _log = Logger()
+
+
+def answered_hosts(names: Sequence[str], *, is_local: bool) -> frozenset[str] | None:
+    """Return the host names under which the operator's listener answers (`Host.is_among`).
+
+    On a loopback address, or where names are configured, all other names are refused, because the page of an attacker
+    could make a browser that reaches the listener send requests to it (DNS rebinding).
+    """
+    return frozenset(names) if is_local or names else None
 
 
 class OperationsService(MultiService):
@@ -76,6 +85,7 @@ class OperationsService(MultiService):
         self._reactor = reactor
         self._socket: socket.socket | None = None
         self._listening: IListeningPort | None = None
+        self._is_local = False
         self._token = AdminToken(config.limits)
         self._token.prepare(config.operations)()
         admin = make_admin(
@@ -86,16 +96,19 @@ class OperationsService(MultiService):
             lambda: reactor.callLater(DRAIN_AFTER_SECONDS, drain),
             reactor,
         )
-        is_local = False
         if handed_over is not None:
             self._socket = handed_over
         elif config.operations.port is not None and can_bind:
             self._socket = bind(config.operations.interface, config.operations.port)
         if self._socket is not None:
             address, self.port = self._socket.getsockname()[:2]
-            is_local = ip_address(address.partition("%")[0]).is_loopback
+            self._is_local = ip_address(address.partition("%")[0]).is_loopback
         self._site = make_operations_site(
-            make_registry(sources), sources.readiness, [(b"admin", admin)], reactor, is_local
+            make_registry(sources),
+            sources.readiness,
+            [(b"admin", admin)],
+            reactor,
+            answered_hosts(config.operations.hosts, is_local=self._is_local),
         )
         self._sources = sources
         readiness_timer = TimerService(READINESS_SECONDS, self.update_readiness)
@@ -115,6 +128,7 @@ class OperationsService(MultiService):
 
         def apply() -> None:
             apply_token()
+            self._site.hosts = answered_hosts(config.operations.hosts, is_local=self._is_local)
             self._token.reload_limits(config.limits)
 
         return apply

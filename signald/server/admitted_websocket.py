@@ -129,7 +129,7 @@ class AdmittedProtocol(BoundedProtocol):
         self, reason: str | None, code: int = 400, responseHeaders: Iterable[tuple[str, str]] | None = None
     ) -> None:
         """Answer a refused handshake with problem details that repeat nothing of the request."""
-        error = refusal(reason, code, getattr(self, "websocket_origin", ""))
+        error = refusal(reason, code)
         self.port.metrics.count_error(error)
         headers = [*(responseHeaders or ()), *refusal_headers(error), *self._reflection_headers().items()]
         self.sendData(last_response(error, headers))

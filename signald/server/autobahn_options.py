@@ -33,7 +33,7 @@ def options(limits: Limits) -> Mapping[str, object]:
         "autoPingInterval": 0,  # signald's own pings need one timer for all connections (`pings`)
         "serveFlashSocketPolicy": False,
         "allowedOrigins": ["*"],  # the rule is signald's own (`origins`)
-        "allowNullOrigin": False,
+        "allowNullOrigin": True,  # likewise: Autobahn takes `null` and files for one origin
         "trustXForwardedFor": 0,  # the rule is signald's own (`proxies`)
     }
 

@@ -85,6 +85,10 @@ class SignalingPort:
         """Accept pages of these origins from now on, besides the port's own."""
         self.rule = evolve(self.rule, origins=evolve(self.rule.origins, others=frozenset(others)))
 
+    def answer_hosts(self, hosts: frozenset[str] | None) -> None:
+        """Accept clients under these host names from now on (`Host.is_among`)."""
+        self.rule = evolve(self.rule, hosts=hosts)
+
     def reflection_headers(self, headers: Mapping[str, str], transport: Any) -> dict[str, str]:
         """The headers of a response that tell `signald doctor` what was seen of its request; none for other clients.
 

@@ -52,7 +52,7 @@ class SignalingSite(Site):
         headers: the headers of every response.
         metrics: counts the errors, and measures the TLS handshakes.
         methods: the methods that any resource supports.
-        fixed_hosts: whether a request whose Host is a name that a stranger can register is refused (`Host.is_fixed`).
+        hosts: the host names that are answered (`Host.is_among`); None for every name.
         http_connections: the connections that have not become WebSockets; while they are drained, each response is the
             last one of its connection.
         websockets: makes the WebSockets that plain upgrade requests open, by path.
@@ -74,7 +74,7 @@ class SignalingSite(Site):
         clock: IReactorTime,
         headers: tuple[tuple[str, str], ...],
         methods: tuple[bytes, ...] = (b"GET", b"HEAD", b"OPTIONS"),
-        fixed_hosts: bool = False,
+        hosts: frozenset[str] | None = None,
         websockets: Mapping[str, SignalingFactory] | None = None,
         rounds: FairRounds | None = None,
     ) -> None:
@@ -90,7 +90,7 @@ class SignalingSite(Site):
             clock: measures every deadline.
             headers: the headers of every response.
             methods: the methods that any resource supports.
-            fixed_hosts: whether a request whose Host is a name that a stranger can register is refused.
+            hosts: the host names that are answered (`Host.is_among`); None for every name.
             websockets: makes the WebSockets that plain upgrade requests open, by path; None where there are none.
             rounds: divides each round of the reactor among addresses; None where all clients are the operator's.
 
@@ -102,7 +102,7 @@ class SignalingSite(Site):
         self.headers = headers
         self.metrics = metrics
         self.methods = methods
-        self.fixed_hosts = fixed_hosts
+        self.hosts = hosts
         self.websockets = dict(websockets or {})
         self.rounds = rounds
         self.http_connections: ConnectionSet[SignalingChannel] = ConnectionSet(clock)
@@ -381,13 +381,13 @@ class SignalingChannel(RequestTurns, HTTPChannel):
         """Whether the request names one valid host; in HTTP/1.0 none at all means the address that it came to.
 
         Only HTTP/1.1 requires a Host header (RFC 9112 §3.2). Health checks of HAProxy and Nagios send none.
-        Browsers always send one, so that no page gets around `fixed_hosts` without it.
+        Browsers always send one, so that no page gets around `hosts` without it.
         """
         values = headers.getRawHeaders(b"host", [])
         if not values and self._version == b"HTTP/1.0":
             return True
         host = read_host([value.decode("latin-1") for value in values])
-        return host is not None and (host.is_fixed or not self.site.fixed_hosts)
+        return host is not None and host.is_among(self.site.hosts)
 
     def _admit_request(self, forwarded_for: str | None) -> bool:
         """Take a request from the rate limit of the client, by the address that trusted proxies name; False refuses."""

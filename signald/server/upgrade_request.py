@@ -43,12 +43,14 @@ class UpgradeRule:
         dialects: the dialects by subprotocol.
         origins: which pages may connect.
         path: the path of the signaling socket; None for any path.
+        hosts: the host names that are answered (`Host.is_among`).
 
     """
 
     dialects: Mapping[str | None, type[WireProtocol]]
     origins: OriginRule
     path: str | None
+    hosts: frozenset[str] | None = None
 
     @classmethod
     def of(cls, dialects: Iterable[type[WireProtocol]], origins: OriginRule, path: str | None) -> UpgradeRule:
@@ -79,7 +81,7 @@ class UpgradeRule:
         if self.path is not None and path != self.path:
             raise SignalError(ErrorCode.NOT_FOUND)
         host = read_host([headers.get("host", "")])
-        if host is None:
+        if host is None or not host.is_among(self.hosts):
             raise SignalError(ErrorCode.BAD_HOST)
         if not self.origins.allows(headers.get("origin"), host):
             raise SignalError(ErrorCode.BAD_ORIGIN)
@@ -97,21 +99,17 @@ def read_query(query: str) -> dict[str, str]:
         return {}
 
 
-def refusal(reason: str | None, status: int, origin: str) -> ErrorCode:
+def refusal(reason: str | None, status: int) -> ErrorCode:
     """The error of a refusal that Autobahn is about to answer.
 
     Arguments:
         reason: an error's code from us, or a sentence with pieces of the request from Autobahn.
         status: the HTTP status.
-        origin: the Origin header; empty where there is none.
 
     """
     code = _CODES.get(reason)
     if code is not None:
         return code
-    # Autobahn refuses the origins `null` and `file:` by itself, as a bad request.
-    if origin.lower() == "null" or origin.lower().startswith("file:"):
-        return ErrorCode.BAD_ORIGIN
     return _BY_STATUS.get(status, ErrorCode.BAD_REQUEST)
 
 

@@ -17,12 +17,14 @@ class AdoptedPort:
     """A listening port of the reactor in memory.
 
     Attributes:
+        factory: the factory of its protocols.
         listening: whether the port is open.
         accepting: whether connections are accepted.
 
     """
 
-    def __init__(self) -> None:
+    def __init__(self, factory: Any) -> None:
+        self.factory = factory
         self.listening = True
         self.accepting = True
 
@@ -83,7 +85,7 @@ class AdoptingReactor(MemoryReactorClock):
 
     def adoptStreamPort(self, descriptor: int, family: int, factory: object) -> Any:  # Twisted's name
         """Record a new port."""
-        self.ports.append(AdoptedPort())
+        self.ports.append(AdoptedPort(factory))
         return self.ports[-1]
 
 

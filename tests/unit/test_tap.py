@@ -30,7 +30,7 @@ from signald.tap import hold_signals, make_daemon, makeService, stop
 from signald.tls.certificates import CertificateError, SuppliedCertificate
 from tests.support.certificates import write_pair
 from tests.support.connections import MemoryConnection
-from tests.support.endpoints import Endpoint
+from tests.support.endpoints import Endpoint, request, upgrade_request
 from tests.support.reactors import ThreadlessReactor, install_reactor
 
 
@@ -290,6 +290,28 @@ class MakeServiceTests(SynchronousTestCase):
         self.hang_up()
         self.assertEqual(self.upgrade(daemon, "https://app.example"), 101)
         self.assertFalse(self.reactor.hasStopped)
+
+    def test_hosts(self) -> None:
+        """Listed host names are answered and no others, for the page and its sockets, also after a reload."""
+        self.configure('hosts = ["calls.example"]\n')
+        daemon = self.make()
+
+        def answers(host: str) -> tuple[int, int, int]:
+            line, socket, in_pieces = (Endpoint(daemon.page.factory, clock=self.reactor) for _ in range(3))
+            line.send(request("/", {"Host": host, "Connection": "close"}))
+            data = upgrade_request(host=host)
+            in_pieces.send(data[:9], data[9:])
+            found = line.response()[0], socket.upgrade(host=host), in_pieces.response()[0]
+            for endpoint in (line, socket, in_pieces):
+                endpoint.disconnect()
+            return found
+
+        self.assertEqual(answers("calls.example"), (200, 101, 101))
+        self.assertEqual(answers("127.0.0.1"), (200, 101, 101))
+        self.assertEqual(answers("evil.example"), (400, 400, 400))
+        self.configure('hosts = ["calls.example", "evil.example"]\n')
+        self.hang_up()
+        self.assertEqual(answers("evil.example"), (200, 101, 101))
 
     def test_closed_terminal(self) -> None:
         """SIGHUP stops a daemon whose terminal has been closed, and reloads one whose terminal is still open."""

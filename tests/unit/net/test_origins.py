@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.net.origins import EVERY_ORIGIN, Host, Origin, OriginRule, origin_from, read_host, read_origin
+from signald.net.origins import (
+    EVERY_ORIGIN,
+    Host,
+    Origin,
+    OriginRule,
+    host_name_from,
+    origin_from,
+    read_host,
+    read_origin,
+)
 
 HOST = Host("signald.example", 9000)
 
@@ -55,6 +64,17 @@ class HostTests(SynchronousTestCase):
             assert host is not None
             self.assertIs(host.is_fixed, is_fixed, text)
 
+    def test_names_in_the_configuration(self) -> None:
+        """A host name of the configuration gets the form that a Host header's name has."""
+        for text, name in {
+            "Calls.Example.": "calls.example",
+            "b\u00fccher.example": "xn--bcher-kva.example",
+            "signald_1": "signald_1",
+        }.items():
+            self.assertEqual(host_name_from(text), name)
+        for text in ("", "a:9000", "a:", "https://a", "a b", "\u2488.example", "x" * 300):
+            self.assertRaises(ValueError, host_name_from, text)
+
     @given(st.text())
     def test_any_text(self, text: str) -> None:
         """Any text is rejected, or has a canonical form that parses to the same host."""
@@ -80,9 +100,9 @@ class OriginTests(SynchronousTestCase):
             self.assertEqual(read_origin(str(origin)), origin)
 
     def test_invalid(self) -> None:
-        """`null`, lists, URLs with a path and other invalid values are rejected."""
+        """Lists, URLs with a path and other invalid values are rejected."""
         for text in (
-            "null", "NULL", "", "file://", "https://", "https://a/", "https://a/b", "https://a?b", "https://a#b",
+            "NULL", "", "*", "file:///", "https://", "https://a/", "https://a/b", "https://a?b", "https://a#b",
             "https://u@a", "https://a https://b", "https://a, https://b", "https://a,https://a", "//a", "a.example",
             "https://b\u00fccher.example", "https:a", "https://a:b", "data:text/html,x",
         ):  # fmt: skip
@@ -99,7 +119,7 @@ class OriginTests(SynchronousTestCase):
 
     def test_invalid_in_the_configuration(self) -> None:
         """An invalid origin in the configuration is an error that says what was expected."""
-        for text in ("example.org", "https://", "https://a/b", "null", "https://a b", "https://a:99999", "*:80"):
+        for text in ("example.org", "https://", "https://a/b", "null/", "file:///tmp", "https://a b", "*:80"):
             error = self.assertRaises(ValueError, origin_from, text)
             self.assertEqual(str(error), f"expected an origin such as https://app.example.org, got {text}")
         error = self.assertRaises(ValueError, origin_from, "https://\u00fc..example")
@@ -108,6 +128,17 @@ class OriginTests(SynchronousTestCase):
 
 class RuleTests(SynchronousTestCase):
     """`OriginRule` decides who may connect."""
+
+    def test_without_a_host(self) -> None:
+        """Files and opaque origins are refused, also where every site is allowed, unless the operator names them."""
+        nobody, every = (frozenset[Origin](), frozenset({EVERY_ORIGIN}))
+        for others in (nobody, every):
+            self.check(OriginRule.of(tls=True, others=others, every=True), [], ["null", "file://", "file:///x"])
+        for text, other in (("null", "file://"), ("file://", "null"), ("file:///", "null")):
+            rule = OriginRule.of(tls=True, others=[origin_from(text)])
+            self.check(rule, [text.removesuffix("/") if text == "file:///" else text], [other, "https://evil.example"])
+        for text in ("null", "file://"):
+            self.assertEqual(str(origin_from(text)), text)
 
     def check(self, rule: OriginRule, allowed: list[str], refused: list[str], host: Host = HOST) -> None:
         """Assert which origins the rule allows and refuses."""

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.monitoring.readiness import Readiness
 from signald.operations.endpoints import CONNECTIONS, SCRAPE_SECONDS, make_operations_site
-from signald.server.site import SignalingSite
+from signald.operations.operations_service import answered_hosts
 from tests.support.endpoints import Endpoint
 from tests.support.operations_world import OperationsWorld
 
@@ -107,7 +107,8 @@ class OperationsTests(SynchronousTestCase):
 
     def test_health_checks_of_the_old_version(self) -> None:
         """Health checks in HTTP/1.0 without a Host header get the status of the probe, by GET, HEAD and OPTIONS."""
-        site = make_operations_site(CollectorRegistry(), self.operations.readiness, [], self.operations.clock, True)
+        readiness, clock = self.operations.readiness, self.operations.clock
+        site = make_operations_site(CollectorRegistry(), readiness, [], clock, frozenset())
 
         def status(method: str, path: str) -> int:
             line = Endpoint(site, "127.0.0.1")
@@ -163,14 +164,22 @@ class OperationsTests(SynchronousTestCase):
             ("127.0.0.1.evil.example", 400),
             ("localhost.evil.example", 400),
         ):
-            for site, expected in ((self.site(is_local=True), status), (self.site(is_local=False), 200)):
-                line = Endpoint(site)
-                line.send(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-                self.assertEqual(line.response()[0], expected, host)
+            for is_local, expected in ((True, status), (False, 200)):
+                self.assertEqual(self.status(host, is_local=is_local), expected, host)
 
-    def site(self, is_local: bool) -> SignalingSite:
-        """Create the site of a listener, on a loopback address or not."""
-        return make_operations_site(CollectorRegistry(), Readiness(), (), Clock(), is_local)
+    def test_named_hosts(self) -> None:
+        """The names that the operator lists are answered on a loopback address; elsewhere no others are then."""
+        for is_local in (True, False):
+            for host, status in (("signald.internal:9090", 200), ("SIGNALD.internal.", 200), ("127.0.0.1", 200)):
+                self.assertEqual(self.status(host, "signald.internal", is_local=is_local), status)
+            self.assertEqual(self.status("evil.example", "signald.internal", is_local=is_local), 400)
+
+    def status(self, host: str, *names: str, is_local: bool) -> int:
+        """Ask a listener, on a loopback address or not, under a host name, and return the status."""
+        hosts = answered_hosts(names, is_local=is_local)
+        line = Endpoint(make_operations_site(CollectorRegistry(), Readiness(), (), Clock(), hosts))
+        line.send(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        return line.response()[0]
 
     def test_headers(self) -> None:
         """Every response forbids caching, framing, content sniffing and scripts."""

@@ -96,6 +96,14 @@ class OperationsServiceTests(SynchronousTestCase):
         self.assertEqual(given.fileno(), -1)
         self.assertNotEqual(operations_service.port, 1)
 
+    def test_other_hosts_after_a_reload(self) -> None:
+        """A reload changes the host names under which the listener answers."""
+        service = self.make(port=0, hosts=("signald.internal",))
+        [port] = self.reactor.ports
+        self.assertEqual(port.factory.hosts, {"signald.internal"})
+        service.prepare(Config(Path(self.mktemp()), operations=Operations()))()
+        self.assertEqual(port.factory.hosts, frozenset())
+
     def test_a_hand_over(self) -> None:
         """The listening socket is handed over under its name, and accepts no connection meanwhile."""
         operations_service = self.make(port=0)

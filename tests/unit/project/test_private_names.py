@@ -56,7 +56,6 @@ PRIVATE_NAMES: dict[type, dict[str, str]] = {
         "sendData": "overridden: the output is bounded in bytes and in time",
         "state": "read, and set after an opening handshake that Autobahn has not parsed: there is no other way",
         "wasClean": "read: after an orderly handshake Autobahn would abort, and our close frame would be lost",
-        "websocket_origin": "read: Autobahn refuses some origins by itself as a bad request",
         "websocket_version": "set: Autobahn handles messages and close frames by it",
     },
     HTTPChannel: {

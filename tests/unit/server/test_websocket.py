@@ -17,7 +17,7 @@ from signald.core.limits import Limits, address_key
 from signald.core.messages import Error, Hello, Join, Ping, Pong, Welcome
 from signald.core.users import PeerId
 from signald.dialects import DIALECTS
-from signald.net.origins import OriginRule
+from signald.net.origins import OriginRule, origin_from
 from signald.server.autobahn_options import CLOSE_SECONDS
 from signald.server.costs import DECISION_POINTS, EVENT_POINTS, FRAME_POINTS, READ_POINTS
 from signald.server.draining import ANSWER_SECONDS
@@ -110,6 +110,18 @@ class HandshakeTests(WebSocketCase):
             "http://signald.example, http://signald.example", "chrome-extension://abc",
         ):  # fmt: skip
             self.refused(ErrorCode.BAD_ORIGIN, origin=origin)
+
+    def test_origins_without_a_host(self) -> None:
+        """Files and opaque origins may connect if the operator names them, however their request is parsed."""
+        for named in ("null", "file://"):
+            self.serve(origins=OriginRule.of(tls=False, others=[origin_from(named)]))
+            for origin in ("null", "file://"):
+                data = upgrade_request("/ws", origin=origin)
+                whole, pieces = self.dial(), self.dial()
+                whole.send(data)
+                pieces.send(data[:9], data[9:])
+                expected = 101 if origin == named else 403
+                self.assertEqual([whole.response()[0], pieces.response()[0]], [expected] * 2)
 
     def test_origin_wanted(self) -> None:
         """With the setting that requires an origin, programs without an Origin header are refused."""
