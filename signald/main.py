@@ -12,25 +12,28 @@ import signal
 import sys
 
 from signald import __version__
+from signald.cli.closed_pipe import ending_at_closed_pipe, open_closed_streams
 from signald.cli.commands import find_command
 
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Run a command, or the daemon in the foreground.
+    """Run a command, or the daemon in the foreground; when nobody reads the output any more, end in silence.
 
     Raises:
         SystemExit: the status of the command; or the options cannot be used: one sentence, status 1.
 
     """
-    arguments = sys.argv[1:]
-    if arguments == ["--version"]:
-        sys.stdout.write(f"signald {__version__}\n")
-        return
-    if arguments and (command := find_command(arguments[0])) is not None:
-        sys.exit(command(arguments[1:], os.environ))
-    _run_daemon()
+    with ending_at_closed_pipe():
+        arguments = sys.argv[1:]
+        if arguments == ["--version"]:
+            sys.stdout.write(f"signald {__version__}\n")
+            return
+        if arguments and (command := find_command(arguments[0])) is not None:
+            open_closed_streams()
+            sys.exit(command(arguments[1:], os.environ))
+        _run_daemon()
 
 
 def _run_daemon() -> None:

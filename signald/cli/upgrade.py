@@ -51,6 +51,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         check_process(before.pid, started=before.started)
         os.kill(before.pid, signal.SIGUSR2)
         after = wait_for_successor(lambda: read_process_record(directory), before, time.monotonic, time.sleep)
+    except BrokenPipeError:
+        raise  # nobody reads the output (`signald.cli.closed_pipe`)
     except OSError as error:
         sys.stderr.write(f"The running daemon cannot be found: {error.strerror or error}.\n")
     except (UsageError, ConfigError, ValueError) as error:
