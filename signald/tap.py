@@ -453,6 +453,8 @@ def _make_sites(
         ca_der=certificate.authority_der if isinstance(certificate, LocalCertificate) else None,
         hsts=isinstance(certificate, SuppliedCertificate),
     )
+    if certificate is not None:
+        site.has_certificate_for = certificate.covers
     factories: tuple[SignalingFactory, ...] = (page, original)
     if config.peerjs.enabled:
         factories = (*factories, _add_peerjs(config, page.signaling_port, site, decisions))

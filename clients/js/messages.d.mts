@@ -509,6 +509,7 @@ export type ErrorCode =
   | "method-not-allowed"
   | "not-found"
   | "upgrade-required"
+  | "tls-required"
   | "unsupported-subprotocol"
   | "going-away"
   | "internal-error";

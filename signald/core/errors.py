@@ -154,6 +154,7 @@ class ErrorCode(Enum):
     METHOD_NOT_ALLOWED = ("method-not-allowed", "Only the methods GET, HEAD and OPTIONS are allowed.", 405, None)
     NOT_FOUND = ("not-found", "This address does not exist.", 404, None)
     UPGRADE_REQUIRED = ("upgrade-required", "This address accepts WebSocket connections only.", 426, None)
+    TLS_REQUIRED = ("tls-required", "This port speaks TLS only. Connect with https or wss.", 426, None)
     UNSUPPORTED_SUBPROTOCOL = (
         "unsupported-subprotocol",
         "The server supports none of the offered subprotocols.",

@@ -51,6 +51,10 @@ class Host:
     name: str
     port: int | None = None
 
+    def __str__(self) -> str:
+        name = f"[{self.name}]" if ":" in self.name else self.name
+        return name if self.port is None else f"{name}:{self.port}"
+
     @property
     def is_fixed(self) -> bool:
         """Whether the host is safe from DNS rebinding: `localhost` (RFC 6761 §6.3) or an IP address.
@@ -89,8 +93,7 @@ class Origin:
     def __str__(self) -> str:
         if self in _WITHOUT_HOST:
             return self.scheme
-        host = f"[{self.name}]" if ":" in self.name else self.name
-        return f"{self.scheme}://{host}" + ("" if self.port is None else f":{self.port}")
+        return f"{self.scheme}://{Host(self.name, self.port)}"
 
 
 EVERY_ORIGIN = Origin("*", "", None)

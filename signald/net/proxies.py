@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-__all__ = ["Network", "client_address", "is_trusted", "peer_host"]
+__all__ = ["Network", "client_address", "is_trusted", "peer_host", "read_address"]
 
 Network = IPv4Network | IPv6Network
 
@@ -18,7 +18,7 @@ def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
     """Tell whether an address belongs to a trusted proxy, whose forwarding headers are believed."""
     if not trusted:
         return False
-    ip = _ip(address)
+    ip = read_address(address)
     return ip is not None and any(ip in network for network in trusted)
 
 
@@ -38,7 +38,7 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Netwo
     hops = forwarded_for.split(",") if forwarded_for else []
     while hops and is_trusted(address, trusted):
         matched = _HOP.fullmatch(hops.pop().strip())
-        ip = _ip(matched["six"] or matched["four"] or matched["plain"]) if matched else None
+        ip = read_address(matched["six"] or matched["four"] or matched["plain"]) if matched else None
         if ip is None:
             break
         address = str(ip)
@@ -50,7 +50,7 @@ def peer_host(peer: object) -> str:
     return getattr(peer, "host", "")
 
 
-def _ip(address: str) -> IPv4Address | IPv6Address | None:
+def read_address(address: str) -> IPv4Address | IPv6Address | None:
     """Parse an IP address, an IPv4-mapped one (RFC 4291 §2.5.5.2) as IPv4; None if it is not an address."""
     try:
         ip = ip_address(address.partition("%")[0])

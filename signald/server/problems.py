@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from signald.core.errors import ErrorCode
 
-__all__ = ["CONTENT_TYPE", "SERVER", "last_response", "problem", "problem_of"]
+__all__ = ["CONTENT_TYPE", "SERVER", "last_response", "problem", "problem_of", "response"]
 
 _RETRY_SECONDS = {HTTPStatus.TOO_MANY_REQUESTS: 10, HTTPStatus.SERVICE_UNAVAILABLE: 30}
 """Seconds after which a client may retry (Retry-After, RFC 9110 §10.2.3): for 429 by RFC 6585 §4, for 503 by RFC 9110
@@ -55,14 +55,30 @@ def last_response(code: ErrorCode, headers: Iterable[tuple[str, str]] = (), *, h
     status = HTTPStatus(_status(code))
     retry = _RETRY_SECONDS.get(status)
     fields = {
+        "Content-Type": CONTENT_TYPE,
+        "Content-Length": len(body),
+        **({} if retry is None else {"Retry-After": retry}),
+        **dict(headers),
+    }
+    return response(status, fields, b"" if head else body)
+
+
+def response(status: HTTPStatus, headers: Mapping[str, object], body: bytes = b"") -> bytes:
+    """A whole HTTP/1.1 response, the connection's last one.
+
+    Arguments:
+        status: the status.
+        headers: its headers, which replace those of the same name that every such response has.
+        body: what follows the headers.
+
+    """
+    fields = {
         "Server": SERVER,
         "Connection": "close",
-        "Content-Type": CONTENT_TYPE,
         "Content-Length": len(body),
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
-        **({} if retry is None else {"Retry-After": retry}),
-        **dict(headers),
+        **headers,
     }
     lines = [
         f"HTTP/1.1 {status.value} {status.phrase}",
@@ -70,7 +86,7 @@ def last_response(code: ErrorCode, headers: Iterable[tuple[str, str]] = (), *, h
         "",
         "",
     ]
-    return "\r\n".join(lines).encode("ascii") + (b"" if head else body)
+    return "\r\n".join(lines).encode("ascii") + body
 
 
 def _status(code: ErrorCode) -> int:

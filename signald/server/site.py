@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IReactorTime, ISSLTransport
@@ -19,13 +19,14 @@ from signald.core.budgets import ConnectionBudget
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.monitoring.metrics import Metrics
-from signald.net.origins import read_host
-from signald.net.proxies import client_address, peer_host
+from signald.net.origins import Host, read_host
+from signald.net.proxies import client_address, peer_host, read_address
 from signald.server.admission import Admission, AdmissionTicket
 from signald.server.draining import ConnectionSet
 from signald.server.factory import SignalingFactory
 from signald.server.fairness import FairRounds
 from signald.server.output import MAX_DISCARDED_BYTES, StallDetector
+from signald.server.plain_http import PlainRequest, PlainRequestError, answer_plain_request, read_plain_request
 from signald.server.plain_upgrade import read_plain_upgrade
 from signald.server.problems import last_response
 from signald.server.request_turns import RequestTurns
@@ -57,6 +58,8 @@ class SignalingSite(Site):
             last one of its connection.
         websockets: makes the WebSockets that plain upgrade requests open, by path.
         rounds: divides each round of the reactor among addresses; None where all clients are the operator's.
+        has_certificate_for: tells whether the server's certificate covers a host, so that a request that arrives
+            unencrypted may be redirected to it.
 
     """
 
@@ -105,6 +108,7 @@ class SignalingSite(Site):
         self.hosts = hosts
         self.websockets = dict(websockets or {})
         self.rounds = rounds
+        self.has_certificate_for: Callable[[str], bool] = lambda name: False
         self.http_connections: ConnectionSet[SignalingChannel] = ConnectionSet(clock)
         admission.count_among_all(self.http_connections)
 
@@ -148,6 +152,8 @@ class SignalingChannel(RequestTurns, HTTPChannel):
     timeOut = None
     maxHeaders = MAX_HEADERS
     _stall_detector: StallDetector
+    _plain_input = b""
+    """What has arrived of a request without TLS at a port that speaks TLS."""
 
     def __init__(self, site: SignalingSite, ticket: AdmissionTicket) -> None:
         super().__init__()
@@ -201,6 +207,38 @@ class SignalingChannel(RequestTurns, HTTPChannel):
             self.began = self.site.reactor.seconds()
             self._expire_after(self.site.limits.header_seconds)
         HTTPChannel.dataReceived(self, data)
+
+    def receive_unencrypted(self, data: bytes) -> bytes | None:
+        """Return the answer to HTTP that arrives at a port that speaks TLS; None as long as headers are missing.
+
+        The connection keeps its deadline, which began with it, and its place in the budgets.
+        """
+        if self._discards_input:
+            return None
+        self._plain_input += data
+        try:
+            request = read_plain_request(self._plain_input)
+            if request is None:
+                return None
+            answer = self._answer_unencrypted(request)
+        except PlainRequestError as error:
+            self.site.metrics.count_error(error.code)
+            answer = last_response(error.code)
+        self._discards_input = True
+        self._plain_input = b""
+        return answer
+
+    def _answer_unencrypted(self, request: PlainRequest) -> bytes:
+        self.charge_request()
+        if not self._admit_request(request.forwarded_for):
+            raise PlainRequestError(ErrorCode.TOO_MANY_REQUESTS)
+        listening = self.transport.getHost()
+        address = str(read_address(peer_host(listening)))
+
+        def is_own(name: str) -> bool:
+            return name == address or name in (self.site.hosts or ()) or self.site.has_certificate_for(name)
+
+        return answer_plain_request(request, Host(address, listening.port), is_own)
 
     def can_read(self) -> bool:
         """Whether the transport may be read from after a turn: not while the client does not read its response."""

@@ -120,6 +120,10 @@ class LocalCertificate:
         """The authority's certificate in DER format, which browsers import as `application/x-x509-ca-cert`."""
         return self._authority.certificate.public_bytes(serialization.Encoding.DER)
 
+    def covers(self, name: str) -> bool:
+        """Whether the certificate is valid for a host, which is an address or a DNS name in lower case."""
+        return _covers(self._pair.leaf, name)
+
     def days_left(self, now: float) -> float:
         """Return the days until the certificate or its authority expires, whichever is first; negative afterwards."""
         return min(_days_left(self._pair.leaf, now), _days_left(self._authority.certificate, now))
@@ -259,6 +263,10 @@ class SuppliedCertificate:
         self.tls = ServerTLS(context)
         self.initial_report = self._report(now)
 
+    def covers(self, name: str) -> bool:
+        """Whether the certificate is valid for a host, which is an address or a DNS name in lower case."""
+        return _covers(self._pair.leaf, name)
+
     def days_left(self, now: float) -> float:
         """Return the days until the certificate expires; negative afterwards."""
         return _days_left(self._pair.leaf, now)
@@ -334,8 +342,21 @@ class SuppliedCertificate:
         )
 
 
+def _covers(certificate: x509.Certificate, name: str) -> bool:
+    """Whether a certificate is valid for a host, an address or a DNS name in lower case (RFC 9525 §6.3, §6.5)."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    if name in map(str, names.get_values_for_type(x509.IPAddress)):
+        return True
+    # A wildcard stands for the whole first label alone.
+    accepted = {name, f"*.{name.partition('.')[2]}"}
+    return not accepted.isdisjoint(one.lower() for one in names.get_values_for_type(x509.DNSName))
+
+
 Certificate = LocalCertificate | SuppliedCertificate
-"""Either class: `check_seconds`, `tls`, `initial_report`, `check`, `prepare` and `days_left` are the same in both."""
+"""Either class: `check_seconds`, `tls`, `initial_report`, `check`, `prepare`, `covers` and `days_left` are the same."""
 
 
 def _file_state(path: Path) -> tuple[int, ...] | None:

@@ -48,6 +48,12 @@ class DirectTLSTransport(TLSMemoryBIOProtocol):
     _plaintext_records = 0
     """How many records with plaintext were decrypted."""
 
+    _is_unread = True
+    """Whether nothing has arrived yet."""
+
+    _is_unencrypted = False
+    """Whether the client does not speak TLS, but HTTP."""
+
     _control_records = 0
     """How many records brought no plaintext since the end of the handshake."""
 
@@ -108,7 +114,20 @@ class DirectTLSTransport(TLSMemoryBIOProtocol):
                 return
 
     def _receive_handshake(self, data: bytes) -> None:
-        """Give OpenSSL bytes of the handshake, in small pieces since others than records of it may follow."""
+        """Give OpenSSL bytes of the handshake, in small pieces since others than records of it may follow.
+
+        The first byte tells a handshake (RFC 8446 §5.1) from an HTTP request, which begins with its method. A protocol
+        that has `receive_unencrypted` gets such a request, and its answer ends the connection.
+        """
+        if self._is_unread:
+            self._is_unread = False
+            self._is_unencrypted = data[:1].isupper() and hasattr(self.wrappedProtocol, "receive_unencrypted")
+        if self._is_unencrypted:
+            answer = self.wrappedProtocol.receive_unencrypted(data)
+            if answer is not None:
+                self.transport.write(answer)
+                self.transport.loseConnection()
+            return
         for start in range(0, len(data), _HANDSHAKE_PIECE_BYTES):
             if self._handshakeDone and not self._appSendBuffer:
                 self._receive_pieces(data[start:])

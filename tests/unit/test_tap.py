@@ -86,6 +86,8 @@ class WiringTests(SynchronousTestCase):
         self.addCleanup(daemon.page.socket.close)
         self.assertIsInstance(daemon.certificate, SuppliedCertificate)
         self.assertFalse((self.data / "ca.pem").exists())
+        site = cast(Any, daemon.page.factory).wrappedFactory
+        self.assertTrue(site.has_certificate_for("attic.example.org"))
 
     def test_webhook(self) -> None:
         """With a webhook in the configuration, a client that opens a session causes a request to its server."""

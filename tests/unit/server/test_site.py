@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.web import http
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
@@ -637,6 +637,126 @@ class VersionTests(SiteCase):
         line.transport.negotiatedProtocol = b"h2"  # type: ignore[attr-defined] # TLS transports have this attribute
         line.send(PAGE)
         self.assertEqual(line.response()[0], 200)
+
+
+class UnencryptedTests(SiteCase):
+    """HTTP at a port that speaks TLS is redirected, within the bounds of that port."""
+
+    def setUp(self) -> None:
+        """Start a site whose certificate covers `signald.example`, with an additional name."""
+        super().setUp()
+        self.start()
+
+    def start(self, **changes: Any) -> None:
+        """Start the site with other limits, or behind a proxy."""
+        self.serve(changes.pop("limits", None), **changes)
+        self.site.hosts = frozenset({"calls.example"})
+        self.site.has_certificate_for = lambda name: name == "signald.example"
+        names = machine("attic", ["192.168.1.20"])
+        tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
+        self.tls_factory = TLSFactory(tls, False, self.site, self.clock)
+
+    def connect(self, address: str = CLIENT) -> Endpoint:
+        """Connect to the TLS port, which listens at 192.0.2.7:9000."""
+        line = Endpoint(self.tls_factory, address, self.clock)
+        line.transport.hostAddress = IPv6Address("TCP", "::ffff:192.0.2.7", 9000)
+        return line
+
+    def ask(self, data: bytes, **kwargs: Any) -> tuple[int, dict[str, str], bytes]:
+        """Send bytes on a new connection, and return the response, with which the connection ends."""
+        line = self.connect(**kwargs)
+        line.send(data)
+        self.assertTrue(line.transport.lost)
+        response = line.response()
+        line.disconnect()
+        return response
+
+    def location(self, path: str, host: str, **kwargs: Any) -> str:
+        """Return where a request is redirected to."""
+        status, headers, _ = self.ask(request(path, {"Host": host}, **kwargs))
+        self.assertEqual((status, headers["connection"]), (308, "close"))
+        self.assertNotIn("strict-transport-security", headers)
+        return headers["location"]
+
+    def test_redirect(self) -> None:
+        """The same path is named with https, under the host and the port of the request."""
+        self.assertEqual(self.location("/#x?a=b", "signald.example:9000"), "https://signald.example:9000/#x?a=b")
+        self.assertEqual(self.location("//evil.example/", "calls.example"), "https://calls.example//evil.example/")
+        for method in ("HEAD", "POST", "OPTIONS"):
+            location = self.location("/ws", "192.0.2.7:9000", method=method)
+            self.assertEqual(location, "https://192.0.2.7:9000/ws")
+        self.nothing_left()
+
+    def test_no_host(self) -> None:
+        """HTTP/1.0 without a Host header is redirected to the listening address; HTTP/1.1 is refused."""
+        self.assertEqual(self.ask(b"GET /a HTTP/1.0\r\n\r\n")[1]["location"], "https://192.0.2.7:9000/a")
+        self.assertIs(problem_code(self.ask(b"GET /a HTTP/1.1\r\n\r\n")), ErrorCode.BAD_HOST)
+
+    def test_no_open_redirect(self) -> None:
+        """A host that is not known to be this server is refused, and is not named in the response."""
+        for host in ("evil.example", "192.0.2.8", "signald.example.evil.example", "localhost", "a b", "a\r\nHost: b"):
+            response = self.ask(request("/", {"Host": host}))
+            self.assertIs(problem_code(response), ErrorCode.BAD_HOST)
+            self.assertNotIn("location", response[1])
+            self.assertNotIn(b"evil", response[2])
+
+    def test_a_socket(self) -> None:
+        """A WebSocket's handshake is refused with 426 and the protocol to begin with (RFC 2817 §4.2)."""
+        response = self.ask(upgrade_request())
+        self.assertIs(problem_code(response), ErrorCode.TLS_REQUIRED)
+        self.assertEqual((response[0], response[1]["upgrade"]), (426, "TLS/1.2, HTTP/1.1"))
+
+    def test_in_pieces(self) -> None:
+        """The request may arrive in any number of reads, within the deadline of the connection."""
+        line = self.connect()
+        for byte in PAGE[:-1]:
+            line.send(bytes([byte]))
+        self.assertEqual(line.answer(), b"")
+        line.send(PAGE[-1:])
+        self.assertEqual(line.response()[0], 308)
+        slow = self.connect()
+        slow.send(PAGE[:3])
+        self.advance(self.server.page.signaling_port.limits.header_seconds + 0.1)
+        self.assertTrue(slow.transport.aborted)
+
+    def test_malformed(self) -> None:
+        """What is no valid request is refused, and so are headers beyond 16 KiB."""
+        for data in (b"GET /\r\n\r\n", b"GET http://a/ HTTP/1.1\r\n\r\n", b"GET /\x01 HTTP/1.1\r\n\r\n", b"X\r\n\r\n"):
+            self.assertIs(problem_code(self.ask(data)), ErrorCode.BAD_REQUEST)
+        self.assertIs(problem_code(self.ask(b"GET / HTTP/1.1\r\nX: " + b"x" * 17000)), ErrorCode.HEADERS_TOO_LARGE)
+        self.nothing_left()
+
+    def test_after_the_answer(self) -> None:
+        """What follows is not parsed."""
+        line = self.connect()
+        line.send(PAGE + PAGE)
+        line.transport.protocol.dataReceived(PAGE)
+        self.assertEqual(line.answer().count(b"HTTP/1.1 308"), 1)
+
+    def test_rate(self) -> None:
+        """Such requests count in the rate limit of their client, also behind a trusted proxy."""
+        limits = Limits(address_request_burst=1, address_request_rate=1)
+        self.start(limits=limits)
+        self.assertEqual([self.ask(PAGE)[0] for _ in range(2)], [308, 429])
+        self.start(limits=limits, proxies=(CLIENT,))
+        behind = [request("/", {**HOST, "X-Forwarded-For": f"192.0.2.{last}"}) for last in (5, 5, 6)]
+        self.assertEqual([self.ask(data)[0] for data in behind], [308, 429, 308])
+
+    def test_connections_are_counted(self) -> None:
+        """Such connections count like all others of their address."""
+        self.start(limits=Limits(address_connections=1))
+        first = self.connect()
+        first.send(PAGE[:9])
+        self.assertTrue(self.connect().transport.aborted)
+        first.disconnect()
+        self.assertFalse(self.connect().transport.aborted)
+
+    def test_other_bytes(self) -> None:
+        """Bytes that are neither TLS nor HTTP get an alert, as before."""
+        line = self.connect()
+        line.send(b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b")
+        self.assertNotIn(b"HTTP", line.answer())
+        self.assertTrue(line.closed)
 
 
 class TLSTests(SiteCase):

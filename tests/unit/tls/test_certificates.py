@@ -207,6 +207,14 @@ class LocalCheckTests(LocalCase):
         self.assertEqual(self.certificate.check(NOW + 60, self.names), UNCHANGED)
         self.assertEqual(list(self.directory.iterdir()), [])
 
+    def test_covers(self) -> None:
+        """The certificate covers localhost, the names and the addresses of the machine, and nothing else."""
+        certificate = self.load()
+        for name in ("localhost", "attic", "attic.local", "192.168.1.20", "127.0.0.1", "::1"):
+            self.assertTrue(certificate.covers(name), name)
+        for name in ("evil.example", "192.168.1.21", "attic.evil.example", ""):
+            self.assertFalse(certificate.covers(name), name)
+
     def test_new_address(self) -> None:
         """After a new address the certificate is issued again once, and written to the files."""
         moved = machine("attic", ["192.168.1.20", "10.0.0.5"])
@@ -366,6 +374,19 @@ class SuppliedLoadTests(SuppliedCase):
         self.write(self_signed(rsa.generate_private_key(65537, 1024)))  # noqa: S505 - the key is too small on purpose
         error = self.assertRaises(CertificateError, self.load)
         self.assertRegex(str(error), f"^{self.files[0]} cannot be used. OpenSSL does not accept the certificate: ")
+
+    def test_covers(self) -> None:
+        """A wildcard covers one label, and a certificate without names covers nothing."""
+        names = x509.SubjectAlternativeName([x509.DNSName("*.Example.org"), x509.IPAddress(ip_address("2001:db8::1"))])
+        self.write(self_signed(ec.generate_private_key(ec.SECP256R1()), names=names))
+        certificate = self.load()
+        for name in ("a.example.org", "2001:db8::1"):
+            self.assertTrue(certificate.covers(name), name)
+        for name in ("example.org", "a.b.example.org", "org", ""):
+            self.assertFalse(certificate.covers(name), name)
+        no_names = x509.BasicConstraints(ca=False, path_length=None)
+        self.write(self_signed(ec.generate_private_key(ec.SECP256R1()), names=no_names))
+        self.assertFalse(self.load().covers("attic.example.org"))
 
     def test_open_to_others(self) -> None:
         """A key that everybody may read is rejected; a key that only its group may read is accepted."""
