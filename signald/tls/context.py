@@ -20,8 +20,8 @@ _TLS_1_2_SUITES = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 All have ephemeral elliptic-curve keys and authenticated encryption, as all suites of TLS 1.3 (RFC 8446 §B.4).
 """
 
-_PROTOCOL = b"http/1.1"
-"""The only application protocol that ALPN negotiates (RFC 7301)."""
+_PROTOCOLS = (b"http/1.1", b"http/1.0")
+"""The application protocols that ALPN negotiates (RFC 7301), the preferred one first; health checks offer the other."""
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -85,8 +85,12 @@ def server_context(pair: Pair) -> SSL.Context:
 
 
 def _choose_protocol(_connection: SSL.Connection, offered: Sequence[bytes]) -> bytes:
-    """Choose HTTP/1.1, or end the handshake with the alert no_application_protocol (RFC 7301 §3.2, RFC 9325 §3.8)."""
-    if _PROTOCOL in offered:
-        return _PROTOCOL
+    """Choose HTTP/1.1 or HTTP/1.0; otherwise end the handshake with no_application_protocol (RFC 7301 §3.2).
+
+    RFC 9325 §3.8 asks servers to check the offer.
+    """
+    for protocol in _PROTOCOLS:
+        if protocol in offered:
+            return protocol
     # pyOpenSSL documents an empty result for this, but with it OpenSSL 4 sends the alert internal_error.
     raise SSL.Error([("SSL routines", "", "no application protocol")])

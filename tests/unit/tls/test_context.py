@@ -124,8 +124,13 @@ class HandshakeTests(TLSCase):
         """HTTP/1.1 is chosen from the client's ALPN offer, and a client may omit the offer."""
         self.assertEqual(Link(self.tls, self.context).client.get_alpn_proto_negotiated(), b"")
         self.context = client_context(self.authority.certificate, wall_time(NOW))
-        self.context.set_alpn_protos([b"h2", b"http/1.1"])
+        self.context.set_alpn_protos([b"h2", b"http/1.0", b"http/1.1"])
         self.assertEqual(Link(self.tls, self.context).client.get_alpn_proto_negotiated(), b"http/1.1")
+
+    def test_alpn_of_the_old_version(self) -> None:
+        """A client that offers HTTP/1.0 alone, as `curl -0` does, gets it."""
+        self.context.set_alpn_protos([b"http/1.0"])
+        self.assertEqual(Link(self.tls, self.context).client.get_alpn_proto_negotiated(), b"http/1.0")
 
     def test_alpn_without_http_1_1(self) -> None:
         """A client that offers only other protocols is rejected with no_application_protocol (RFC 7301 §3.2)."""
