@@ -31,8 +31,11 @@ KeyPath = tuple[str, ...]
 _MOST_NUMBER = 2**53
 """The largest number that is accepted: beyond it floats do not hold every integer."""
 
-_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-"""The spellings of a boolean in an environment variable."""
+_BOOLEANS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+"""The spellings of a boolean in an environment variable, in any case."""
 
 _URL = re.compile(r"(?P<scheme>[a-z]+://)(?P<user>[^/?#]*@)?(?P<place>[^?]*)(?P<query>\?.*)?", re.DOTALL)
 """A URL; its user information and its query may contain credentials."""
@@ -204,6 +207,9 @@ class Setting:
         read, kind = self._read, self.type
         if read is not None:
             kind = tuple[_Text, ...] if self.is_list else _Text
+            if isinstance(value, float | bool):
+                # The parser says what it expects, such as a port number, where the type could only say "a string".
+                value = str(value).lower() if isinstance(value, bool) else str(value)
         found = _converter.structure(value, kind)
         if read is not None:
             found = tuple(read(one) for one in found) if self.is_list else read(found)
@@ -222,14 +228,16 @@ class Setting:
             ConfigError: the value is invalid: what was expected and what was found.
 
         """
+        # A file of variables with the line ends of Windows leaves one behind each value.
+        text = text.removesuffix("\r")
         if self.optional and not text:
             return None
         if self.is_list:
             return self.read(text.split())
         if self.type is bool:
-            if text not in _BOOLEANS:
+            if text.lower() not in _BOOLEANS:
                 raise ConfigError(f"expected true or false, got {text:.40}.")
-            return _BOOLEANS[text]
+            return _BOOLEANS[text.lower()]
         if self._read is None and self.type in (int, float):
             try:
                 return self.read(self.type(text))

@@ -15,6 +15,7 @@ from attrs import field, fields, frozen
 
 from signald.config.setting_names import PREFIX, KeyPath, Setting, nearest, settings
 from signald.config.settings import Config, default_data_dir
+from signald.config.toml_errors import explain_syntax_error
 from signald.config.values import ConfigError, read_path
 from signald.net.regular_files import read_regular
 
@@ -155,13 +156,15 @@ def from_file(path: Path) -> list[ConfigValue]:
         content, _ = read_regular(path, _MEBIBYTE)
         if len(content) > _MEBIBYTE:
             raise ConfigError(f"{name} is larger than 1 MiB.")
-        text = content.decode()
+        text = _decode(content)
         document = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{name} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{name} is not UTF-8.") from None
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and the error of `int` for thousands of digits
+        raise ConfigError(f"{name}: expected UTF-8, found another encoding; save the file as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(explain_syntax_error(name, text, str(error))) from None
+    except (ValueError, RecursionError) as error:  # the error of `int` for thousands of digits, and deep nesting
         raise ConfigError(f"{name} is not valid TOML: {error}.") from None
     file = _TomlFile(name, text)
     errors, found = ConfigErrors(), list[ConfigValue]()
@@ -175,6 +178,16 @@ def from_file(path: Path) -> list[ConfigValue]:
             found += errors.read(setting, _resolve(setting, value, path.parent), where)
     errors.raise_all()
     return found
+
+
+def _decode(content: bytes) -> str:
+    """Decode a file as editors write it: perhaps with a byte order mark, and with any of the three line ends.
+
+    A carriage return alone is valid nowhere in TOML, so that nothing else can be meant by it.
+    """
+    text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    # With a line end at its end, the parser names the line of an error at the end, too.
+    return text if text.endswith("\n") else f"{text}\n"
 
 
 def from_environment(environment: Mapping[str, str]) -> list[ConfigValue]:
@@ -227,7 +240,10 @@ def combine(sources: Iterable[Sequence[ConfigValue]], environment: Mapping[str, 
             values[given.setting.path] = given.value
             where[given.setting.path] = given.where
     if ("data_dir",) not in values:
-        values["data_dir",] = default_data_dir(environment)
+        try:
+            values["data_dir",] = default_data_dir(environment)
+        except ConfigError as error:
+            raise ConfigError(f"data_dir (--data-dir): {error}") from None
     return Effective(_structure(values), where)
 
 

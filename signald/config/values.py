@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import pwd
 import re
 from pathlib import Path
 
@@ -25,8 +27,11 @@ def read_path(text: str) -> Path:
     if "\0" in text:
         raise ConfigError("expected a path, got one with a null character.")
     try:
+        if os.environ.get("HOME") == "" and (text == "~" or text.startswith("~/")):
+            # `expanduser` would take the root directory. An empty variable is treated as a missing one.
+            return Path(pwd.getpwuid(os.getuid()).pw_dir + text[1:]).absolute()
         return Path(text).expanduser().absolute()
-    except RuntimeError:
+    except (RuntimeError, KeyError):
         raise ConfigError(
             f"expected an absolute path, got {text}, and there is no home directory to resolve it."
         ) from None

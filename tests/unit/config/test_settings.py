@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from ipaddress import ip_network
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.config.settings import Config, Ice, PeerJs, default_data_dir
+from signald.config.sources import combine
 from signald.config.values import ConfigError
 from signald.core.messages import IceServer
 from signald.net.origins import EVERY_ORIGIN
@@ -60,3 +63,17 @@ class ConfigTests(SynchronousTestCase):
         self.patch(Path, "expanduser", no_home)
         error = self.assertRaises(ConfigError, default_data_dir, {})
         self.assertIn("no home directory", str(error))
+        error = self.assertRaises(ConfigError, combine, [], {})
+        self.assertRegex(str(error), r"\Adata_dir \(--data-dir\): .*no home directory")
+
+    def test_empty_home(self) -> None:
+        """An empty HOME is treated as a missing one, and not as the root directory."""
+        home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+        self.patch(os, "environ", {**os.environ, "HOME": ""})
+        self.assertEqual(default_data_dir({}), home / ".local" / "share" / "signald")
+
+        def nobody(_user: int) -> pwd.struct_passwd:
+            raise KeyError
+
+        self.patch(pwd, "getpwuid", nobody)
+        self.assertRaises(ConfigError, default_data_dir, {})

@@ -194,6 +194,40 @@ class SourcesTests(SynchronousTestCase):
             ],
         )
 
+    def test_files_of_editors(self) -> None:
+        """A byte order mark and the line ends of Windows and of old editors are read."""
+        for content in (
+            b"\xef\xbb\xbfport = 9001\ntls = false",
+            b"port = 9001\r\ntls = false\r\n",
+            b"port = 9001\rtls = false\r",
+        ):
+            self.file.write_bytes(content)
+            config = self.effective().config
+            self.assertEqual((config.port, config.tls), (9001, False))
+        self.file.write_bytes("port = 9001".encode("utf-16"))
+        error = self.assertRaises(ConfigError, self.effective)
+        self.assertEqual(str(error), f"{self.file}: expected UTF-8, found another encoding; save the file as UTF-8.")
+
+    def test_values_of_other_languages(self) -> None:
+        """What a switch, a port and a path are written as elsewhere is taken, or refused with what was expected."""
+        self.write("")
+        config = self.effective(SIGNALD_TLS="False", SIGNALD_PORT="9001\r", SIGNALD_DATA_DIR="/data\r").config
+        self.assertEqual((config.tls, config.port, str(config.data_dir)), (False, 9001, "/data"))
+        self.assertTrue(self.effective(SIGNALD_TLS="ON", SIGNALD_PROXY_PROTOCOL="off").config.tls)
+        for text, sentence in (
+            (
+                "tls = False",
+                "line 1, tls: expected true or false in lower case, or a text in quotation marks, got False.",
+            ),
+            ("port = 9001.0", "line 1, port: expected a port number (0 to 65535), got 9001.0."),
+            ("port = true", "line 1, port: expected a port number (0 to 65535), got true."),
+            (
+                "[operations]\ninterface = 1.5",
+                "line 2, operations.interface: expected an IP address to listen on, got 1.5.",
+            ),
+        ):
+            self.assertEqual(self.errors(text), [f"signald.toml, {sentence}"])
+
     def test_other_variables(self) -> None:
         """Variables without the prefix are ignored."""
         self.assertEqual(from_environment({"PORT": "x", "signald_port": "y"}), [])
@@ -207,10 +241,10 @@ class SourcesTests(SynchronousTestCase):
         )
         self.file.unlink()
         self.file.write_bytes(b"\xff")
-        self.assertIn("is not UTF-8", str(self.assertRaises(ConfigError, from_file, self.file)))
+        self.assertIn("expected UTF-8", str(self.assertRaises(ConfigError, from_file, self.file)))
         self.file.write_bytes(b"a" * (1 << 20) + b"b")
         self.assertIn("larger than", str(self.assertRaises(ConfigError, from_file, self.file)))
-        for text in ("port = ", "port = 1\nport = 2", "a = " + "[" * 100_000):
+        for text in ("a", "a = 1 2", "a = " + "[" * 100_000):
             self.write(text)
             self.assertIn("is not valid TOML", str(self.assertRaises(ConfigError, from_file, self.file)))
 

@@ -59,7 +59,7 @@ class ReadTests(SynchronousTestCase):
     def test_origins(self) -> None:
         """An origin consists of scheme, host and port."""
         self.assertEqual(read_origin("https://app.example.org"), Origin("https", "app.example.org", 443))
-        self.assert_rejected(read_origin, "app.example.org", "null", "**", "https://app.example.org/path", "")
+        self.assert_rejected(read_origin, "app.example.org", "null/", "**", "https://app.example.org/path", "")
 
     def test_base_paths(self) -> None:
         """A base path has slashes at both ends, and nothing that clients and proxies may write in another way."""

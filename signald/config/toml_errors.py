@@ -1,0 +1,60 @@
+"""Explains why a configuration file is not TOML, with the setting and what to write instead; no value is repeated."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["explain_syntax_error"]
+
+_POSITION = re.compile(r"(?P<what>.*) \(at line (?P<line>[0-9]+), column (?P<column>[0-9]+)\)", re.DOTALL)
+"""The text of a `tomllib.TOMLDecodeError`."""
+
+_ASSIGNMENT = re.compile(r"\s*(?P<key>[A-Za-z0-9_.-]+)\s*=\s*(?P<value>.*)")
+
+_SECTION = re.compile(r"\s*\[(?P<name>[A-Za-z0-9_.-]+)\]\s*(?:#.*)?")
+
+_BOOLEAN = re.compile(r"(?i:true|false|yes|no|on|off|none|null)\b")
+"""Words of other languages for the values of switches, and for no value."""
+
+_CURVED_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
+"""Quotation marks that word processors and web pages put in the place of straight ones."""
+
+
+def explain_syntax_error(name: str, text: str, error: str) -> str:
+    """Return a sentence about a syntax error.
+
+    Arguments:
+        name: the name of the file.
+        text: its content.
+        error: the text of the `tomllib.TOMLDecodeError`.
+
+    """
+    position = _POSITION.fullmatch(error)
+    if position is None:
+        return f"{name} is not valid TOML: {error}."
+    number = int(position["line"])
+    lines = text.split("\n")
+    line = lines[number - 1] if number <= len(lines) else ""
+    assignment = _ASSIGNMENT.match(line)
+    if assignment is None:
+        return f"{name}, line {number}, column {position['column']}: this is not valid TOML: {position['what']}."
+    section = next((found["name"] + "." for one in lines[number - 2 :: -1] if (found := _SECTION.fullmatch(one))), "")
+    if number == 1:
+        section = ""
+    return f"{name}, line {number}, {section}{assignment['key']}: {_advice(assignment['value'], position['what'])}"
+
+
+def _advice(value: str, what: str) -> str:
+    """Return what was expected in the place of a value, and what was found, without the value: it may be secret."""
+    word = _BOOLEAN.match(value)
+    if word is not None:
+        return f"expected true or false in lower case, or a text in quotation marks, got {word[0]}."
+    if any(mark in value for mark in _CURVED_QUOTES):
+        return 'expected straight quotation marks ("), got curved ones.'
+    if not value.strip() or value.startswith("#"):
+        return "expected a value, got none; to leave a setting at its default, delete the line."
+    if what == "Cannot overwrite a value":
+        return "expected this setting once, got it a second time."
+    if value[:1].isalpha() or value[:1] in ("/", "~", "."):
+        return 'expected a number, true, false, or a text in quotation marks ("), got a text without them.'
+    return f"this is not valid TOML: {what}."
