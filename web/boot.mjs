@@ -1,7 +1,7 @@
 // Starts the page: fetches MicroPython and the page's Python in parallel, and registers the shim for Python.
 // A JavaScript exception must never pass through MicroPython's frames: Python cannot catch it, and it damages the
 // interpreter. So Python calls everything that may throw through the shim, which returns the exception as a value.
-import { fetchBytes, hideScreen, loadPatiently } from "{{loading.mjs}}";
+import { addressOf, fetchBytes, hideScreen, loadPatiently } from "{{loading.mjs}}";
 
 const page = (globalThis.signald = { marks: { js: performance.now() }, log: [] });
 
@@ -38,7 +38,7 @@ function unpack(python, bytes) {
 
 /** Fetch the style sheet and the modules of the features that are loaded on demand. */
 async function fetchExtras() {
-  const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "{{extras.css}}" });
+  const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: addressOf("{{extras.css}}") });
   const styled = new Promise((done, failed) => Object.assign(style, { onload: done, onerror: () => failed(new Error("style")) }));
   document.head.append(style);
   try {
@@ -84,7 +84,7 @@ async function load(attempt) {
   const module = import("{{vendor/micropython.mjs}}" + (attempt ? `#${attempt}` : ""));
   const started = module.then(({ loadMicroPython }) =>
     loadMicroPython({
-      url: "{{vendor/micropython.wasm}}",
+      url: addressOf("{{vendor/micropython.wasm}}"),
       heapsize: 2 << 20, // bytes
       pystack: 32768, // bytes
       stderr: (line) => void (page.log.push(line), console.error(line)),

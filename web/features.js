@@ -9,7 +9,8 @@
     var wanted = [].slice.call(navigator.languages || [navigator.language]);
     var chosen = parts[0];
     try {
-      wanted.unshift(localStorage["signald.language"]);
+      // As `storage_prefix` has it in `client/model/call_urls.py`.
+      wanted.unshift(localStorage["signald" + location.pathname.replace(/\/[^/]*$/, "") + ".language"]);
     } catch (error) {} // Browsers can forbid storage.
     for (var i = wanted.length; i--; )
       for (var j = 0; j < parts.length; j++) if (parts[j].lang === String(wanted[i]).split("-")[0]) chosen = parts[j];

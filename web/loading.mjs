@@ -9,10 +9,13 @@ export function hideScreen() {
   document.querySelector("main").hidden = true;
 }
 
+/** Return the address of one of the page's files, which is beside this one; `fetch` would start from the page's. */
+export const addressOf = (file) => new URL(file, import.meta.url).href;
+
 /** Return the bytes of one of the page's files. */
-export async function fetchBytes(url) {
-  const reply = await fetch(url);
-  if (!reply.ok) throw new Error(`${reply.status} ${url}`);
+export async function fetchBytes(file) {
+  const reply = await fetch(addressOf(file));
+  if (!reply.ok) throw new Error(`${reply.status} ${file}`);
   return new Uint8Array(await reply.arrayBuffer());
 }
 
@@ -25,7 +28,7 @@ function offerRetry() {
     offer.hidden = true;
     try {
       // The service worker answers GET from its cache where there is no server.
-      const reply = await fetch("/", { method: "HEAD", cache: "no-store" });
+      const reply = await fetch("./", { method: "HEAD", cache: "no-store" });
       if (!reply.ok) throw new Error(reply.statusText);
       location.reload(); // All files are requested anew, also those that a new version of the server has renamed.
     } catch {

@@ -47,6 +47,9 @@ _TYPES = {
 _TEMPLATES = {".html", ".css", ".js", ".mjs", ".svg", ".webmanifest"}
 """Suffixes of the page's own files that are served, and in which placeholders are replaced."""
 
+HASHED = "/assets/"
+"""The folder of the assets whose path contains a digest."""
+
 _STABLE = {INDEX: "/", "service-worker.js": "/service-worker.js", "manifest.webmanifest": "/manifest.webmanifest"}
 """Assets that are served under a fixed path; the path of every other one contains a digest."""
 
@@ -60,7 +63,10 @@ _SUFFIXES = {"br": ".br", "gzip": ".gz"}
 """Suffixes of files that are compressed already, by content coding."""
 
 _PLACEHOLDER = re.compile(r"\{\{(#?)([A-Za-z0-9_./-]+)\}\}")
-"""A placeholder, `{{name}}`, is replaced by the path of an asset, and `{{#name}}` by the digest of its contents."""
+"""A placeholder, `{{name}}`, is replaced by the URL of an asset, and `{{#name}}` by the digest of its contents.
+
+The URL is relative to the file with the placeholder, so that the page works below every path that a proxy gives it.
+"""
 
 
 class AssetError(Exception):
@@ -86,7 +92,7 @@ class Asset:
     """A response body that is served under a fixed path.
 
     Attributes:
-        path: the path of its URL.
+        path: the path of its URL, below the path of the page.
         content_type: its media type.
         cache_control: the Cache-Control header: how long a browser may cache it.
         representations: its bodies by content coding; `identity` is always among them.
@@ -208,7 +214,7 @@ class _Loading:
             body = self._read(name)
             variants = self._precompressed(name) or compressed_variants(body, self._build)
         file = PurePosixPath(name)
-        path = _STABLE.get(name) or f"/assets/{file.stem}.{_digest(body)}{file.suffix}"
+        path = _STABLE.get(name) or f"{HASHED}{file.stem}.{_digest(body)}{file.suffix}"
         return make_asset(path, _TYPES[file.suffix], REVALIDATED if name in _STABLE else FOREVER, body, variants)
 
     def _precompressed(self, name: str) -> dict[str, bytes]:
@@ -223,12 +229,22 @@ class _Loading:
             if matched[2] not in self.names:
                 raise AssetError(f"{name} refers to {matched[2]}, which does not exist")
             asset = self.asset(matched[2])
-            return _digest(asset.representations[IDENTITY].body) if matched[1] else asset.path
+            if matched[1]:
+                return _digest(asset.representations[IDENTITY].body)
+            return _relative_url(asset.path, "/" if name in _STABLE else HASHED)
 
         return _PLACEHOLDER.sub(value, self._read(name).decode("utf-8")).encode()
 
     def _read(self, name: str) -> bytes:
         return self._page.joinpath(*name.split("/")).read_bytes()
+
+
+def _relative_url(path: str, folder: str) -> str:
+    """Return the URL of a path, relative to a folder.
+
+    It begins with a dot, without which it would be no URL of a module (HTML, "resolve a module specifier").
+    """
+    return f"./{path.removeprefix(folder)}" if path.startswith(folder) else f"..{path}"
 
 
 def _digest(body: bytes) -> str:

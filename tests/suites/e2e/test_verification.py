@@ -129,7 +129,7 @@ class OfferTests(VerificationCase):
         for page in (host, guest):
             page.code()
             drawn = """[...document.querySelectorAll('#verify-code use')]
-                .filter(use => use.href.baseVal.startsWith('/assets/code-symbols'))
+                .filter(use => use.href.baseVal.startsWith('./assets/code-symbols'))
                 .filter(use => use.getBBox().width > 10).length"""
             until(lambda page, drawn: page.tab.evaluate(drawn) == 7, PATIENCE, "seven pictures", page, drawn)
             text = page.tab.evaluate("document.getElementById('verify-code').textContent")

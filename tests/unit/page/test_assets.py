@@ -37,7 +37,7 @@ class AssetCase(SynchronousTestCase):
         self.write("page/stubs/typing.py", "TYPE_CHECKING = False\n")
         self.write("client/__init__.py", '"""The client."""\n')
         self.write("client/signaling/session.py", "session\n")
-        self.write("page/service-worker.js", 'const KEPT = "{{#index.html}}", SHELL = ["/", "{{style.css}}"];')
+        self.write("page/service-worker.js", 'const KEPT = "{{#index.html}}", SHELL = ["./", "{{style.css}}"];')
         self.write("page/manifest.webmanifest", '{"icons": [{"src": "{{icons/icon.png}}"}]}')
         self.write("page/icons/icon.png", "png")
         self.write("page/languages/ar.json", '{"dir": "{{rtl}}"}')
@@ -123,21 +123,26 @@ class LoadTests(AssetCase):
             self.assertEqual(assets[path].cache_control, REVALIDATED)
 
     def test_placeholders(self) -> None:
-        """Placeholders are replaced by asset paths, in the page's own files alone."""
+        """Placeholders are replaced by URLs relative to the file that has them, in the page's own files alone."""
+        self.write("page/boot.mjs", 'import "{{vendor/engine.mjs}}"; go("{{manifest.webmanifest}}"); f({a: {b: 1}})')
         assets = self.load()
-        paths = {name: asset.path for name, asset in assets.items()}
+        files = {name: asset.path.removeprefix("/assets/") for name, asset in assets.items()}
         self.assertEqual(
-            self.body(assets["/assets/style.css"]), f"body {{ background: url({paths['/assets/icon.svg']}) }}"
+            self.body(assets["/assets/style.css"]), f"body {{ background: url(./{files['/assets/icon.svg']}) }}"
         )
-        self.assertIn(f'href="{paths["/assets/style.css"]}"', self.body(assets["/"]))
-        self.assertIn(f'import "{paths["/assets/engine.mjs"]}"', self.body(assets["/assets/boot.mjs"]))
+        self.assertIn(f'href="./assets/{files["/assets/style.css"]}"', self.body(assets["/"]))
+        self.assertIn(f'"./assets/{files["/assets/icon.png"]}"', self.body(assets["/manifest.webmanifest"]))
+        self.assertIn(f'import "./{files["/assets/engine.mjs"]}"', self.body(assets["/assets/boot.mjs"]))
+        self.assertIn('go("../manifest.webmanifest")', self.body(assets["/assets/boot.mjs"]))
         self.assertIn("f({a: {b: 1}})", self.body(assets["/assets/boot.mjs"]))
         self.assertIn("{{not.a.placeholder}}", self.body(assets["/assets/engine.mjs"]))
 
     def test_digest(self) -> None:
         """A placeholder with # is replaced by a digest of the asset's contents."""
         before = self.body(self.load()["/service-worker.js"])
-        self.assertRegex(before, r'^const KEPT = "[0-9a-f]{16}", SHELL = \["/", "/assets/style\.[0-9a-f]{16}\.css"\];$')
+        self.assertRegex(
+            before, r'^const KEPT = "[0-9a-f]{16}", SHELL = \["\./", "\./assets/style\.[0-9a-f]{16}\.css"\];$'
+        )
         self.write("page/boot.mjs", "something else")
         self.assertNotEqual(self.body(self.load()["/service-worker.js"]), before)
 
@@ -249,6 +254,16 @@ class InstalledPageTests(SynchronousTestCase):
         """Return the only asset whose path matches."""
         (found,) = (asset for path, asset in self.assets.items() if re.fullmatch(pattern, path))
         return found
+
+    def test_relative(self) -> None:
+        """No file that is written for the page names a path from the root: a proxy may serve the page below another."""
+        own = {entry.name for entry in files("signald_page").iterdir()}
+        for path, asset in self.assets.items():
+            # The vendored modules name paths of their own.
+            if path == "/" or re.sub(r".*/|\.[0-9a-f]{16}(?=\.)", "", path) in own:
+                body = asset.representations["identity"].body
+                absolute = rb"""["'(`]/(?:assets|service-worker|manifest)|(?:fetch|import|URL)\(["'`]/"""
+                self.assertEqual(re.findall(absolute, body), [], path)
 
     def test_vendored(self) -> None:
         """MicroPython is vendored with compressed copies, which decode to the same file."""

@@ -161,7 +161,7 @@ class AssetTests(WebCase):
         self.assets = load_assets()
         self.serve(None, hsts=False)
         page = self.fetch("/")[2].decode()
-        paths = set(re.findall(r"/assets/[\w.-]+", page))
+        paths = {path.removeprefix(".") for path in re.findall(r"\./assets/[\w.-]+", page)}
         self.assertGreaterEqual(len(paths), 4)
         for path in paths:
             self.assertEqual(self.fetch(path)[0], 200, path)

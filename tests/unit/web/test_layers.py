@@ -352,7 +352,7 @@ class FileTests(SynchronousTestCase):
         """The service worker answers requests for the document and the assets alone; others go to the server."""
         worker = PAGE.joinpath("service-worker.js").read_text()
         conditions = re.findall(r"if \(([^\n]+)\) event\.respondWith\(", worker)
-        self.assertEqual(conditions, ['pathname === "/"', 'pathname.startsWith("/assets/")'])
+        self.assertEqual(conditions, ["pathname === ROOT", "pathname.startsWith(`${ROOT}assets/`)"])
         self.assertEqual(worker.count("respondWith"), len(conditions))
 
 

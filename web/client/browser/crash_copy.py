@@ -66,4 +66,4 @@ async def crashed_call(session: str) -> tuple[str, str, str, str] | None:
 
 
 def _lock_name(session: str) -> str:
-    return "signald.call." + session
+    return storage.PREFIX + "call." + session

@@ -27,7 +27,7 @@ async def install() -> None:
         return
     await asyncio.sleep(DELAY)
     try:
-        await wait(call(workers, "register", "/service-worker.js"))
+        await wait(call(workers, "register", "service-worker.js"))
     except BrowserError:
         # The page works without a service worker.
         return

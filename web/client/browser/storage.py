@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from ..model.call_urls import storage_prefix
 from .bridge import BrowserError, call, get, window
 
 if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
+    "PREFIX",
     "clear_call",
     "crash_copy",
     "devices",
@@ -39,20 +41,23 @@ __all__ = [
     "token",
 ]
 
-CALL = "signald.call"
-TOKEN = "signald.token"  # noqa: S105 # no secret
+PREFIX = storage_prefix(get(window, "location", "pathname"))
+"""What each name in the browser's storage begins with."""
+
+CALL = "call"
+TOKEN = "token"  # noqa: S105 # no secret
 """Keys in `sessionStorage`, which belongs to one tab and survives a reload."""
 
-CRASH_COPY = "signald.call-copy"
-HOST_KEYS = "signald.host-keys"
-NAME = "signald.name"
-LANGUAGE = "signald.language"
-SINGLE_KEYS = "signald.single-keys"
-RELAY_ONLY = "signald.relay-only"
-DEVICES = "signald.devices"
-NO_HINTS = "signald.no-hints"
-NO_SOUNDS = "signald.no-sounds"
-VERIFICATION_OFFERED = "signald.verification-offered"
+CRASH_COPY = "call-copy"
+HOST_KEYS = "host-keys"
+NAME = "name"
+LANGUAGE = "language"
+SINGLE_KEYS = "single-keys"
+RELAY_ONLY = "relay-only"
+DEVICES = "devices"
+NO_HINTS = "no-hints"
+NO_SOUNDS = "no-sounds"
+VERIFICATION_OFFERED = "verification-offered"
 """Keys in `localStorage`, which all tabs share and which persists when the browser is closed."""
 
 MAX_HOST_KEYS = 20
@@ -227,7 +232,7 @@ def save_verification_offered() -> None:
 
 def _text(storage: str, key: str) -> str | None:
     try:
-        text: str | None = call(get(window, storage), "getItem", key)
+        text: str | None = call(get(window, storage), "getItem", PREFIX + key)
     except BrowserError:
         # Browsers that block cookies also block storage.
         return None
@@ -244,8 +249,8 @@ def _read(storage: str, key: str) -> Any:
 def _write(storage: str, key: str, text: str | None) -> None:
     try:
         if text is None:
-            call(get(window, storage), "removeItem", key)
+            call(get(window, storage), "removeItem", PREFIX + key)
         else:
-            call(get(window, storage), "setItem", key, text)
+            call(get(window, storage), "setItem", PREFIX + key, text)
     except BrowserError:
         return

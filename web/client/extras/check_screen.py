@@ -69,9 +69,9 @@ class CheckScreen:
         return row
 
     async def _copy(self) -> None:
-        origin = get(window, "location", "origin")
+        page = get(window, "location", "origin") + get(window, "location", "pathname")
         today = call(construct("Date"), "toISOString")
-        text = self._test.summary(f"{origin}, {today}", get(window, "navigator", "userAgent"))
+        text = self._test.summary(f"{page}, {today}", get(window, "navigator", "userAgent"))
         clipboard = get(window, "navigator", "clipboard")
         self._copied = extra_texts.TEST_COPIED
         try:

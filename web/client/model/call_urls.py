@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from .names import clean_name
 
-__all__ = ["find_inviter", "invitation_url", "is_loopback", "mail_url", "name_inviter", "signaling_url"]
+__all__ = [
+    "find_inviter",
+    "invitation_url",
+    "is_loopback",
+    "mail_url",
+    "name_inviter",
+    "signaling_url",
+    "storage_prefix",
+]
 
 INVITER = "&from="
 """Separates the session id in a link's fragment from the name of the person who invites."""
@@ -45,6 +53,14 @@ def signaling_url(href: str) -> str:
     """Return the WebSocket URL `ws` beside the page, with TLS if the page was loaded over TLS."""
     url = _page_url(href)
     return "ws" + url[len("http") : url.rfind("/")] + "/ws"
+
+
+def storage_prefix(pathname: str) -> str:
+    """Return what the names of stored settings and of locks begin with on a page with this path in its URL.
+
+    All pages of an origin share its storage, also those of two servers under two paths.
+    """
+    return "signald" + pathname[: pathname.rfind("/")] + "."
 
 
 def is_loopback(hostname: str) -> bool:

@@ -12,6 +12,7 @@ from signald_page.client.model.call_urls import (
     mail_url,
     name_inviter,
     signaling_url,
+    storage_prefix,
 )
 
 
@@ -60,6 +61,15 @@ class UrlTests(SynchronousTestCase):
             ("https://example.org/calls/index.html", "wss://example.org/calls/ws"),
         ):
             self.assertEqual(signaling_url(href), url)
+
+    def test_storage_prefix(self) -> None:
+        """Stored settings have other names below another path, and no name is one of another path."""
+        paths = ("/", "/calls/", "/calls/b/", "/calls.name/")
+        prefixes = [storage_prefix(path) for path in paths]
+        self.assertEqual(prefixes, ["signald.", "signald/calls.", "signald/calls/b.", "signald/calls.name."])
+        self.assertEqual(storage_prefix("/calls/index.html"), "signald/calls.")
+        names = {prefix + name for prefix in prefixes for name in ("name", "call")}
+        self.assertEqual(len(names), 2 * len(paths))
 
     def test_loopback_names(self) -> None:
         """Loopback names and addresses are recognized, and others are not."""
