@@ -84,7 +84,13 @@ def asyncapi() -> Json:
             "license": {"name": "MIT"},
         },
         "defaultContentType": "application/json",
-        "servers": {"signald": {"host": "localhost:9000", "protocol": "wss", "description": "A server of your own."}},
+        "servers": {
+            "signald": {
+                "host": "localhost:9000",
+                "protocol": "wss",
+                "description": "A server of your own. The path of its page, if it has one, precedes the address.",
+            }
+        },
         "channels": {
             "signaling": {
                 "address": "/ws",

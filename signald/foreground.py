@@ -136,6 +136,7 @@ def _announce(daemon: Daemon) -> None:
         page.scheme,
         page.port,
         _names(daemon.interface),
+        path=daemon.path,
         local_ca=isinstance(daemon.certificate, LocalCertificate),
         colour=out.isatty(),
     )

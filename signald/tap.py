@@ -438,7 +438,7 @@ def _make_sites(
                 bare=bare,
                 scheme="wss" if config.tls and not bare else "ws",
                 reflector=reflector,
-                rule=UpgradeRule.of_port(DIALECTS, origins, bare=bare),
+                rule=UpgradeRule.of_port(DIALECTS, origins, bare=bare, base=config.path),
             )
         )
 
@@ -452,6 +452,7 @@ def _make_sites(
         clock=reactor,
         ca_der=certificate.authority_der if isinstance(certificate, LocalCertificate) else None,
         hsts=isinstance(certificate, SuppliedCertificate),
+        base=config.path,
     )
     if certificate is not None:
         site.has_certificate_for = certificate.covers
@@ -471,7 +472,7 @@ def _add_peerjs(config: Config, page: SignalingPort, site: SignalingSite, decisi
 
     """
     settings = config.peerjs
-    paths = DirectoryPaths(settings.path, peerjs.PATH, settings.key)
+    paths = DirectoryPaths(config.path + settings.path[1:], peerjs.PATH, settings.key, config.path)
     origins = OriginRule.of(tls=config.tls, others=config.allow_origins, every=True)
     port = DirectoryPort(
         switchboard=page.switchboard,

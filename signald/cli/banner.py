@@ -21,27 +21,28 @@ _WHITE_ON_BLACK = "\x1b[38;5;231;48;5;16m"
 _PLAIN = "\x1b[0m"
 
 
-def banner(scheme: str, port: int, names: Names, *, local_ca: bool, colour: bool) -> str:
+def banner(scheme: str, port: int, names: Names, *, path: str = "/", local_ca: bool, colour: bool) -> str:
     """Return the text for the terminal, with a newline at its end.
 
     Arguments:
         scheme: `https`, or `http` behind a proxy.
         port: the port that the page is served on.
         names: the machine's names and addresses.
+        path: the path of the page, which ends with a slash.
         local_ca: whether the local authority issued the certificate, which devices trust only once it is installed.
         colour: whether the output is a terminal, which understands escape codes.
 
     """
     hosts: list[Address | str] = [*names.shareable]
     if not hosts:
-        page = url(scheme, "localhost", port)
+        page = url(scheme, "localhost", port, path)
         return f"Open {page} on this machine. It has no address that others could use.\n"
-    pages = [url(scheme, host, port) for host in (*hosts, names.mdns) if host is not None]
+    pages = [url(scheme, host, port, path) for host in (*hosts, names.mdns) if host is not None]
     lines = ["Open one of these in a browser, or scan the code:", ""]
     lines += [f"    {page}" for page in pages]
     lines += ["", *_qr_lines(pages[0], colour=colour), ""]
     if local_ca:
-        trust = url(scheme, hosts[0], port, "/ca.crt")
+        trust = url(scheme, hosts[0], port, f"{path}ca.crt")
         lines += [f"To trust this server on a phone, open {trust} there once and install the certificate.", ""]
     return "\n".join(lines)
 

@@ -204,7 +204,11 @@ class PeerJs:
     """The section `peerjs`: clients of PeerJS, which need no change but host, port and path."""
 
     enabled: bool = setting("whether clients of PeerJS are served", False, option="peerjs")
-    path: str = setting("base path of PeerJS's clients, as their option `path` has it", "/", read=read_base_path)
+    path: str = setting(
+        "base path of PeerJS's clients, as their option `path` has it, below that of the page",
+        "/",
+        read=read_base_path,
+    )
     key: str = setting("key of PeerJS's clients, as their option `key` has it", "peerjs", read=read_application_key)
     list_peers: bool = setting("whether everybody may read the ids of all clients of PeerJS", False)
 
@@ -240,6 +244,11 @@ class Config:
         reload=True,
         restricts=True,
         read=read_host_name,
+    )
+    path: str = setting(
+        "path below which the page's port serves everything, for a proxy that passes it on; / is all of the host",
+        "/",
+        read=read_base_path,
     )
     ws_port: int | None = setting("TCP port of a plain WebSocket for the original's clients", None, read=read_port)
     tls: bool = setting("whether the page's port speaks TLS; switch it off behind a proxy that does", True)

@@ -125,6 +125,7 @@ class Daemon(MultiService):
 
     Attributes:
         page: the first listener, which serves the page and the signaling WebSocket.
+        path: the path of the page.
         interface: the address that the first listener is bound to; None for all addresses.
         certificate: the certificate for TLS clients; None without TLS.
         metrics: the counters of events.
@@ -142,6 +143,7 @@ class Daemon(MultiService):
         super().__init__()
         supervision, certificate = parts.supervision, parts.certificate
         self.page = parts.listeners[0]
+        self.path = parts.config.path
         given = bool(supervision.handed_over(PAGE))
         self.interface = self.page.socket.getsockname()[0] if given else parts.config.interface
         self._config = parts.config

@@ -12,7 +12,7 @@ from signald.page.encodings import compressed_variants
 __all__ = ["load_schemas"]
 
 PREFIX = "/schema/"
-"""The path of the index, and the prefix of the documents' paths."""
+"""The path of the index, below that of the page, and the prefix of the documents' paths."""
 
 _TYPES = {
     "signald.1.schema.json": "application/schema+json",
@@ -22,9 +22,12 @@ _TYPES = {
 
 
 def load_schemas(build: Builder = build_uncached) -> dict[str, Asset]:
-    """Return the documents and their index as assets, by URL path; `build` is as in `load_assets`."""
+    """Return the documents and their index as assets, by URL path; `build` is as in `load_assets`.
+
+    The index has relative URLs, since a proxy may serve it below any path.
+    """
     folder = files("signald") / "schema"
-    index = json.dumps({"documents": [PREFIX + name for name in _TYPES]}).encode()
+    index = json.dumps({"documents": [f"./{name}" for name in _TYPES]}).encode()
     found = [(PREFIX, "application/json", index)]
     found += [(PREFIX + name, type_, (folder / name).read_bytes()) for name, type_ in _TYPES.items()]
     return {

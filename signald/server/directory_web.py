@@ -36,15 +36,17 @@ class DirectoryPaths:
     """The paths of the directory.
 
     Attributes:
-        base: the base path, which ends with a slash.
+        base: the base path, below that of the page; it ends with a slash.
         socket: the name of the WebSocket below it.
         key: the name below it of the folder with the other requests.
+        page: the path of the page, which ends with a slash.
 
     """
 
     base: str
     socket: str
     key: str
+    page: str = "/"
 
     @property
     def websocket(self) -> str:
@@ -74,9 +76,9 @@ def add_directory(
 
     """
     folder: Resource = site.resource
-    for name in paths.base.strip("/").split("/") if paths.base != "/" else ():
+    for name in paths.base.split("/")[1:-1]:
         folder = _child_folder(folder, name, paths)
-    if paths.base != "/":
+    if paths.base != paths.page:
         _put(folder, "", _Banner(factory), paths)
     socket = _SocketFolder(factory)
     _put(folder, paths.socket, socket, paths)

@@ -11,13 +11,13 @@ from signald.core.errors import ErrorCode, SignalError
 from signald.dialects.dialect import WireProtocol
 from signald.net.origins import OriginRule, read_host
 
-__all__ = ["PATH", "UpgradeRule", "read_query", "refusal", "refusal_headers"]
+__all__ = ["SOCKET", "UpgradeRule", "read_query", "refusal", "refusal_headers"]
 
 MOST_PARAMETERS = 16
 """The maximum number of parameters of a query that is read; clients of PeerJS send four."""
 
-PATH = "/ws"
-"""The path of the signaling socket on the page's port."""
+SOCKET = "ws"
+"""The name of the signaling socket below the path of the page."""
 
 _CODES: dict[str | None, ErrorCode] = {code.value: code for code in ErrorCode}
 
@@ -58,13 +58,15 @@ class UpgradeRule:
         return cls({dialect.subprotocol: dialect for dialect in dialects}, origins, path)
 
     @classmethod
-    def of_port(cls, dialects: Iterable[type[WireProtocol]], origins: OriginRule, *, bare: bool) -> UpgradeRule:
-        """Make the rule of a port: under `/ws` of the page's port, or on any path of the bare one.
+    def of_port(
+        cls, dialects: Iterable[type[WireProtocol]], origins: OriginRule, *, bare: bool, base: str = "/"
+    ) -> UpgradeRule:
+        """Make the rule of a port: under `ws` below the path of the page on its port, or on any path of the bare one.
 
         The bare port speaks no subprotocol.
         """
         spoken = (dialect for dialect in dialects if dialect.subprotocol is None or not bare)
-        return cls.of(spoken, origins, None if bare else PATH)
+        return cls.of(spoken, origins, None if bare else base + SOCKET)
 
     def choose(self, path: str, headers: Mapping[str, str], offered: Sequence[str]) -> type[WireProtocol]:
         """Choose the dialect of the first offered subprotocol that is known; without an offer, the one that has none.

@@ -16,12 +16,12 @@ from zope.interface import implementer
 
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
-from signald.page.assets import Asset
+from signald.page.assets import REVALIDATED, Asset
 from signald.page.encodings import IDENTITY
 from signald.server.factory import SignalingFactory
 from signald.server.problems import CONTENT_TYPE, SERVER, problem
 from signald.server.site import ALLOWED, SignalingChannel, SignalingSite
-from signald.server.upgrade_request import PATH
+from signald.server.upgrade_request import SOCKET
 
 __all__ = ["Folder", "SignalingRequest", "SignalingResource", "headers_of", "make_site"]
 
@@ -67,36 +67,38 @@ def make_site(
     clock: IReactorTime,
     ca_der: bytes | None,
     hsts: bool,
+    base: str = "/",
 ) -> SignalingSite:
     """Make the site that listens on the page's port.
 
     Arguments:
-        assets: the files of the page by path.
-        signaling: makes the WebSockets on `/ws`.
+        assets: the files of the page by path, below the path of the page.
+        signaling: makes the WebSockets on `ws`, below the path of the page.
         limits: the bounds; the site uses `header_seconds` and `output_seconds`.
         clock: measures every deadline.
         ca_der: the certificate of the local authority, for people to install; None where there is none.
         hsts: whether browsers are told to use HTTPS alone from now on.
+        base: the path of the page, which ends with a slash; nothing is served outside.
 
     """
-    root = Folder()
-    folders: dict[str, Resource] = {"": root}
+    page = _PageFolder()
+    folders: dict[str, Resource] = {"": page}
     for path, asset in assets.items():
         folder, _, name = path.removeprefix("/").rpartition("/")
         if folder not in folders:
             folders[folder] = Folder()
-            root.putChild(folder.encode(), folders[folder])
+            page.putChild(folder.encode(), folders[folder])
         folders[folder].putChild(name.encode(), _AssetResource(asset))
-    root.putChild(PATH.removeprefix("/").encode(), SignalingResource(signaling))
+    page.putChild(SOCKET.encode(), SignalingResource(signaling))
     if ca_der is not None:
         # Devices offer to install DER; programs such as curl, Node.js and Python read PEM.
-        root.putChild(b"ca.crt", _CertificateResource(ca_der, "application/x-x509-ca-cert"))
+        page.putChild(b"ca.crt", _CertificateResource(ca_der, "application/x-x509-ca-cert"))
         pem = DER_cert_to_PEM_cert(ca_der).encode("ascii")
-        root.putChild(b"ca.pem", _CertificateResource(pem, "application/pem-certificate-chain"))
+        page.putChild(b"ca.pem", _CertificateResource(pem, "application/pem-certificate-chain"))
     headers = (*_HEADERS, _HSTS) if hsts else _HEADERS
     port = signaling.signaling_port
     return SignalingSite(
-        root,
+        _below(base, page),
         SignalingRequest,
         port.admission,
         port.budget,
@@ -104,9 +106,18 @@ def make_site(
         limits,
         clock,
         headers,
-        websockets={PATH: signaling},
+        websockets={base + SOCKET: signaling},
         rounds=port.rounds,
     )
+
+
+def _below(base: str, page: Resource) -> Resource:
+    """Return the root of a tree in which the page's folder has that path."""
+    for name in reversed(base.split("/")[1:-1]):
+        parent = Folder()
+        parent.putChild(name.encode(), page)
+        page = parent
+    return page
 
 
 class SignalingRequest(Request):
@@ -236,6 +247,21 @@ class Folder(Resource):
     def render_GET(self, request: SignalingRequest) -> bytes | int:
         """Answer 404, since folders are not listed."""
         return request.send_error(ErrorCode.NOT_FOUND)
+
+
+class _PageFolder(Folder):
+    """The folder of the page, whose files are relative to it: without the slash at its end they would not be found."""
+
+    def render_GET(self, request: SignalingRequest) -> bytes | int:
+        """Redirect to the path with the slash (RFC 9110 §15.4.9); browsers keep the fragment, with the invitation.
+
+        The Location is relative, since a proxy may serve the folder below another path.
+        """
+        path, separator, query = request.uri.partition(b"?")
+        request.setResponseCode(HTTPStatus.PERMANENT_REDIRECT.value)
+        request.setHeader("Location", b"./" + path.rpartition(b"/")[2] + b"/" + separator + query)
+        request.setHeader("Cache-Control", REVALIDATED)
+        return request.send(b"")
 
 
 class _AssetResource(Resource):

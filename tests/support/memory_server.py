@@ -31,20 +31,21 @@ def make_port(clock: Any, switchboard: Switchboard | None = None, **changes: Any
     Arguments:
         clock: measures every deadline.
         switchboard: the switchboard; a `RecordingSwitchboard` by default.
-        changes: other fields of the port, or `dialects` and `origins`, from which the port's handshake rule is built.
+        changes: other fields of the port, or `dialects`, `origins` and `base`, from which its handshake rule is made.
 
     """
     bare = changes.setdefault("bare", False)
     limits = changes.setdefault("limits", Limits())
     dialects = changes.pop("dialects", (PlainDialect, NamedDialect))
     origins = changes.pop("origins", None) or (OriginRule.bare() if bare else OriginRule.of(tls=False))
+    base = changes.pop("base", "/")
     return SignalingPort(
         switchboard=RecordingSwitchboard().as_switchboard if switchboard is None else switchboard,
         budget=changes.pop("budget", None) or ConnectionBudget(limits),
         admission=changes.pop("admission", None) or Admission(limits),
         clock=clock,
         rounds=changes.pop("rounds", None) or FairRounds.of(clock, limits),
-        rule=UpgradeRule.of_port(dialects, origins, bare=bare),
+        rule=UpgradeRule.of_port(dialects, origins, bare=bare, base=base),
         **changes,
     )
 
@@ -76,6 +77,7 @@ class MemoryServer:
         ca_der: bytes | None = None,
         hsts: bool = False,
         reflector: RequestReflector | None = None,
+        base: str = "/",
         rounds_by_hand: bool = False,
     ) -> None:
         limits = limits or Limits()
@@ -91,12 +93,12 @@ class MemoryServer:
                 make_port(
                     self.clock, self.record.as_switchboard, limits=limits, budget=self.budget, bare=bare,
                     admission=self.admission, rounds=self.rounds, origins=origins, dialects=dialects,
-                    reflector=reflector,
+                    reflector=reflector, base=base,
                 )
             )  # fmt: skip
 
         self.page, self.bare = signaling(bare=False), signaling(bare=True)
-        self.site = make_site(assets or {}, self.page, limits, self.clock, ca_der, hsts)
+        self.site = make_site(assets or {}, self.page, limits, self.clock, ca_der, hsts, base)
 
 
 class ServerCase(SynchronousTestCase):

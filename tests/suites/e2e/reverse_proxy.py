@@ -28,6 +28,10 @@ def changed(text: str, changes: Mapping[str, str]) -> str:
     return text
 
 
+#: The path of the page behind a proxy under a path.
+PATH = "/calls/"
+
+
 class ReverseProxy:
     """A running reverse proxy that terminates TLS in front of a server on this machine.
 
@@ -72,6 +76,16 @@ class ReverseProxy:
         self, directory: Path, upstream: int, chain: bytes, key: bytes, changes: Mapping[str, str]
     ) -> list[str]:
         """Write the proxy's files, and return its command line."""
+        raise NotImplementedError
+
+    @staticmethod
+    def under_a_path(*, strips: bool) -> dict[str, str]:
+        """Return the replacements, as docs/proxies.md has them, with which the page is below `PATH`.
+
+        Arguments:
+            strips: whether the proxy strips the path; otherwise it passes it on.
+
+        """
         raise NotImplementedError
 
     def _listens(self) -> bool:
@@ -120,6 +134,12 @@ class Nginx(ReverseProxy):
         (directory / "nginx.conf").write_text(changed(text, changes))
         return ["/usr/sbin/nginx", "-p", str(directory), "-c", str(directory / "nginx.conf"), "-g", "daemon off;"]
 
+    @staticmethod
+    def under_a_path(*, strips: bool) -> dict[str, str]:
+        """Return the replacements; the slash after the upstream's name makes nginx strip the path."""
+        target = "proxy_pass http://signald/;" if strips else "proxy_pass http://signald;"
+        return {"location / {": f"location {PATH} {{", "proxy_pass http://signald;": target}
+
 
 class HAProxy(ReverseProxy):
     """An HAProxy with `deploy/haproxy.cfg`."""
@@ -141,3 +161,13 @@ class HAProxy(ReverseProxy):
         )
         (directory / "haproxy.cfg").write_text(changed(text, changes))
         return ["/usr/sbin/haproxy", "-db", "-f", str(directory / "haproxy.cfg")]
+
+    @staticmethod
+    def under_a_path(*, strips: bool) -> dict[str, str]:
+        """Return the replacements; the lines that strip the path stand in the file as comments."""
+        changes = {
+            "    default_backend signald\n": "    use_backend signald if { path /calls } or { path_beg /calls/ }\n"
+        }
+        for line in ("http-request redirect prefix", "http-request replace-path") if strips else ():
+            changes[f"    # {line}"] = f"    {line}"
+        return changes

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import ssl
 import time
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urljoin, urlsplit
 
 import websocket
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.net.keyfiles import certificates_pem, key_pem
 from tests.suites.e2e.clinic import BEHIND_PROXY, LOCALHOST
 from tests.suites.e2e.daemon import Daemon
-from tests.suites.e2e.reverse_proxy import HAProxy, Nginx, ReverseProxy
+from tests.suites.e2e.reverse_proxy import PATH, HAProxy, Nginx, ReverseProxy
 from tests.support.public_authority import PublicAuthority
 
 #: Seconds to wait for whatever should come.
@@ -29,7 +31,9 @@ ADA, BOB = "127.0.0.2", "127.0.0.3"
 class Client:
     """A client of the native protocol with an address of its own."""
 
-    def __init__(self, proxy: ReverseProxy, trust: ssl.SSLContext, address: str, *headers: str) -> None:
+    def __init__(
+        self, proxy: ReverseProxy, trust: ssl.SSLContext, address: str, *headers: str, path: str = "/ws"
+    ) -> None:
         """Open a WebSocket, as the page does.
 
         Raises:
@@ -41,7 +45,7 @@ class Client:
         origin = proxy.url.removesuffix("/")
         try:
             self.socket = websocket.create_connection(
-                f"{origin.replace('https', 'wss')}/ws",
+                f"{origin.replace('https', 'wss')}{path}",
                 socket=wrapped,
                 timeout=PATIENCE,
                 subprotocols=["signald.1"],
@@ -120,6 +124,32 @@ class ProxyTests:
         plain.request("GET", "/", headers={"Host": "localhost"})
         answer = plain.getresponse()
         self.assertEqual((answer.status, answer.headers["Location"]), (301, "https://localhost/"))
+
+    def under_a_path(self: Any, *, strips: bool) -> None:
+        """Assert that the page, its files and its WebSocket are below the path, and nothing of signald is elsewhere."""
+        options = () if strips else ("--path", PATH.rstrip("/"))
+        proxy = self.serve(*options, changes=self.kind.under_a_path(strips=strips))
+        status, _, page = self.request(proxy, "GET", PATH)
+        self.assertEqual(status, 200)
+        files = re.findall(r'(?:href|src)="\./([^"]+)"', page.decode())
+        self.assertGreater(len(files), 8)
+        for name in (*files, "service-worker.js", "schema/", "client.mjs"):
+            self.assertEqual(self.request(proxy, "GET", PATH + name)[0], 200, name)
+            self.assertNotEqual(self.request(proxy, "GET", f"/{name}")[0], 200, name)
+        status, headers, _ = self.request(proxy, "GET", PATH.rstrip("/"))
+        self.assertIn(status, (301, 308))
+        self.assertEqual(urlsplit(urljoin(proxy.url, headers["Location"])).path, PATH)
+        client = Client(proxy, self.trust, ADA, path=f"{PATH}ws")
+        self.addCleanup(client.close)
+        self.assertEqual(client.request("hello", version=1)["type"], "welcome")
+
+    def test_stripped_path(self: Any) -> None:
+        """Behind a proxy that strips the path, signald works without a setting."""
+        self.under_a_path(strips=True)
+
+    def test_passed_path(self: Any) -> None:
+        """Behind a proxy that passes the path on, signald works with the path as its setting."""
+        self.under_a_path(strips=False)
 
     def test_session(self: Any) -> None:
         """Two meet, and the largest offer arrives as it was sent; a message that is too large ends its sender alone."""

@@ -81,6 +81,13 @@ class BannerTests(SynchronousTestCase):
         self.assertIn(trust, self.banner(self.names))
         self.assertNotIn("ca.crt", self.banner(self.names, local_ca=False))
 
+    def test_path(self) -> None:
+        """Where the page has a path, every URL has it."""
+        for names in (self.names, machine("attic", [])):
+            text = banner("https", 9000, names, path="/calls/", local_ca=True, colour=False)
+            urls = re.findall(r"https://[^/]+(/\S*)", text)
+            self.assertEqual({url.removesuffix("ca.crt") for url in urls}, {"/calls/"})
+
     def test_no_host(self) -> None:
         """The banner of a machine without a host name has no .local name."""
         self.assertNotIn(".local", self.banner(machine(None)))

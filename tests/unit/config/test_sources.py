@@ -181,6 +181,10 @@ class SourcesTests(SynchronousTestCase):
         said = self.errors('data_dir = "a\\u0000b"')
         self.assertEqual(said, ["signald.toml, line 1, data_dir: expected a path, got one with a null character."])
         self.assertEqual(len(self.errors(f"a{'.a' * 1000} = 1")), 1)
+        for text in ("calls", "/a/../b", "//calls", "/calls?a", "/c%61lls", "/" + "a" * 300):
+            (error,) = self.errors(f'path = "{text}"')
+            self.assertIn("signald.toml, line 1, path: expected a path such as / or /calls/, of letters", error)
+            self.assertIn(f"got {text:.40}.", error)
 
     def test_invalid_variables(self) -> None:
         """Every unknown or invalid variable is reported by name."""

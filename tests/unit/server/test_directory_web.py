@@ -108,6 +108,19 @@ class PathTests(WebCase):
         self.serve(assets={"/": PAGE})
         self.assertEqual(self.get("/")[2], b"page")
 
+    def test_below_the_page(self) -> None:
+        """Where the page has a path, the base path is below it, and may be the same."""
+        self.serve(assets={"/": PAGE}, base="/calls/", paths=DirectoryPaths("/calls/", "peerjs", "peerjs", "/calls/"))
+        self.assertEqual(self.get("/calls/")[2], b"page")
+        self.assertEqual(self.get("/calls/peerjs/id")[0], 200)
+        self.assertEqual(self.get("/calls")[0], 308)
+        self.assertEqual(self.get("/peerjs/id")[0], 404)
+        self.serve(assets={"/": PAGE}, base="/calls/", paths=DirectoryPaths("/calls/p/", "peerjs", "key", "/calls/"))
+        self.assertEqual(json.loads(self.get("/calls/p/")[2])["name"], "signald")
+        self.assertEqual(self.get("/calls/p/key/id")[0], 200)
+        paths = DirectoryPaths("/calls/ws/", "peerjs", "key", "/calls/")
+        self.assertRaises(PathInUseError, DirectoryServer, paths=paths, assets={"/": PAGE}, base="/calls/")
+
     def test_paths_in_use(self) -> None:
         """A path of the page is refused."""
         assets = {"/": PAGE, "/assets/id": PAGE, "/app.js": PAGE}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import ssl
+from urllib.parse import unquote, urljoin
 
 from attrs import evolve
 from twisted.internet.task import Clock
@@ -54,9 +55,10 @@ class WebCase(SynchronousTestCase):
         """Create the site, with a certificate that devices can install."""
         self.serve(b"certificate", hsts=False)
 
-    def serve(self, ca_der: bytes | None, *, hsts: bool) -> None:
+    def serve(self, ca_der: bytes | None, *, hsts: bool, base: str = "/") -> None:
         """Create another site."""
-        server = MemoryServer(assets=self.assets, ca_der=ca_der, hsts=hsts, origins=OriginRule.of(tls=True))
+        origins = OriginRule.of(tls=True)
+        server = MemoryServer(assets=self.assets, ca_der=ca_der, hsts=hsts, origins=origins, base=base)
         self.site, self.clock = server.site, server.clock
 
     def fetch(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -77,7 +79,9 @@ class SchemaTests(WebCase):
         status, headers, body = self.fetch("/schema/")
         self.assertEqual((status, headers["content-type"]), (200, "application/json"))
         types = []
-        for path in json.loads(body)["documents"]:
+        for reference in json.loads(body)["documents"]:
+            self.assertTrue(reference.startswith("./"), reference)
+            path = urljoin("/schema/", reference)
             status, headers, body = self.fetch(path)
             self.assertEqual(status, 200)
             self.assertIn("signald.", json.dumps(json.loads(body)))
@@ -165,6 +169,55 @@ class AssetTests(WebCase):
         self.assertGreaterEqual(len(paths), 4)
         for path in paths:
             self.assertEqual(self.fetch(path)[0], 200, path)
+
+
+class BelowAPathTests(WebCase):
+    """A site whose page has a path of its own."""
+
+    def setUp(self) -> None:
+        """Create the site."""
+        self.assets = ASSETS | load_schemas()
+        self.serve(b"certificate", hsts=False, base="/a/calls/")
+
+    def test_everything_is_below(self) -> None:
+        """Page, assets, schemas, certificate and socket are below the path, and nothing is outside."""
+        names = ("", "assets/engine.1.wasm", "schema/", "schema/signald.1.schema.json", "ca.crt")
+        for name in names:
+            self.assertEqual(self.fetch(f"/a/calls/{name}")[0], 200, name)
+        self.assertIs(problem_code(self.fetch("/a/calls/ws")), ErrorCode.UPGRADE_REQUIRED)
+        for path in (
+            *(f"/{name}" for name in (*names, "ws")),
+            "/a",
+            "/a/",
+            "/calls/",
+            "//a/calls",
+            "/a/calls//",
+            "/A/calls/",
+        ):
+            self.assertIs(problem_code(self.fetch(path)), ErrorCode.NOT_FOUND, path)
+
+    def test_websocket(self) -> None:
+        """The WebSocket opens below the path alone, by the short way and by the general one."""
+        for path, status in (("/a/calls/ws", 101), ("/ws", 404), ("/calls/ws", 404)):
+            for headers in ({}, {"accept_language": "\xe9"}):
+                endpoint = Endpoint(self.site, clock=self.clock)
+                self.assertEqual(endpoint.upgrade(path, **headers), status, path)
+
+    def test_without_the_slash(self) -> None:
+        """The path without its slash is redirected to the one with it, and the query stays."""
+        for path, location in (
+            ("/a/calls", "./calls/"),
+            ("/a/calls?", "./calls/?"),
+            ("/a/calls?a=/b&c=%0d%0aX:%20y", "./calls/?a=/b&c=%0d%0aX:%20y"),
+            ("/a/c%61lls?//evil.example", "./c%61lls/?//evil.example"),
+        ):
+            for method in ("GET", "HEAD"):
+                status, headers, body = self.fetch(path, method)
+                self.assertEqual((status, headers["location"], body), (308, location, b""), path)
+                self.assertEqual(headers["cache-control"], "no-cache")
+                found = unquote(urljoin(f"https://h/x{path}", location).partition("?")[0])
+                self.assertEqual(found, "https://h/x/a/calls/")
+        self.assertIs(problem_code(self.fetch("/a/calls", "POST")), ErrorCode.METHOD_NOT_ALLOWED)
 
 
 class CertificateTests(WebCase):
