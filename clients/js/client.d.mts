@@ -131,7 +131,7 @@ export interface WebRtc {
 }
 
 export interface CallOptions {
-  /** The page of the server, or its WebSocket; by default the server that the module was loaded from. */
+  /** The page of the server, with the slash at its end, or its WebSocket; by default where the module is from. */
   server?: string | URL;
   name?: string;
   token?: string;

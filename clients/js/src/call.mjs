@@ -9,7 +9,7 @@ import { SignalingClient } from "./signaling.mjs";
 const CONFIRM_SECONDS = 2; // After a resume with the membership the server names each session, mostly at once.
 const EXPECTED_SECONDS = 60; // A member whom a restarted server has forgotten may come back for so long.
 const MAX_UNREAD = 4096; // Events that wait for one iteration; the oldest are dropped.
-const STORAGE_KEY = "signald-call";
+const STORED = "signald "; // With the server's URL, since applications of one origin may use several servers.
 const GONE = "gone";
 
 export class RefusedError extends Error {
@@ -27,9 +27,9 @@ function signalingUrl(server) {
 }
 
 // What is no object, which another program may have stored, counts as nothing, and so does a storage that is forbidden.
-function readStored(storage) {
+function readStored(storage, key) {
   try {
-    const stored = JSON.parse(storage.getItem(STORAGE_KEY));
+    const stored = JSON.parse(storage.getItem(key));
     return stored.constructor === Object ? stored : {};
   } catch {
     return {};
@@ -53,7 +53,9 @@ export class Call extends EventTarget {
     super();
     const self = Object.assign(this, { kinds, channels, webrtc });
     const { members, tracks, extras } = this;
-    const stored = readStored(storage);
+    const url = signalingUrl(server);
+    const key = STORED + url;
+    const stored = readStored(storage, key);
     const rejoining = new Rejoining(random);
     const replies = new Map();
     const readers = new Set();
@@ -72,7 +74,7 @@ export class Call extends EventTarget {
       identity: stored.identity,
       connected: () => [...members.values()].filter((member) => member.isEstablished()).map(({ user }) => user),
     });
-    const perform = makeLink(client, signalingUrl(server), WebSocket, handle, (identity) => store({ identity }));
+    const perform = makeLink(client, url, WebSocket, handle, (identity) => store({ identity }));
     const send = (message) => perform(client.send(message));
     const current = () => self.session ?? entryRequest?.session; // Also while this side waits for admission.
     const ticket = () => client.ticket(self.session) ?? stored.ticket;
@@ -80,7 +82,7 @@ export class Call extends EventTarget {
     function store(changes) {
       Object.assign(stored, changes);
       try {
-        storage?.setItem(STORAGE_KEY, JSON.stringify(stored));
+        storage?.setItem(key, JSON.stringify(stored));
       } catch {
         // The storage is full or forbidden: the call goes on, and cannot be restored after a reload.
       }

@@ -368,6 +368,20 @@ test("what another program has stored is no identity, and is replaced", async ()
   }
 });
 
+test("what is stored belongs to one server, also where pages of one origin use several under their paths", async () => {
+  const texts = new Map();
+  const storage = { getItem: (key) => texts.get(key) ?? null, setItem: (key, text) => void texts.set(key, text) };
+  host = makeCall({ storage, server: "https://localhost:9000/calls/" });
+  const opened = host.open();
+  await elapse(0.1);
+  const { session } = await opened;
+  assert.deepEqual([...texts.keys()], ["signald wss://localhost:9000/calls/ws"]);
+  assert.equal(makeCall({ storage, server: "wss://localhost:9000/calls/ws" }).stored, session);
+  for (const path of ["", "other/", "calls/b/"]) {
+    assert.equal(makeCall({ storage, server: `https://localhost:9000/${path}` }).stored, undefined);
+  }
+});
+
 test("a storage that throws is of no concern to the call", async () => {
   const full = () => {
     throw new DOMException("It is full.", "QuotaExceededError");
