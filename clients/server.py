@@ -54,9 +54,8 @@ class Address:
         if not host or parts.scheme not in ("wss", "ws", "https", "http"):
             raise ValueError(f"{text!r} is not the address of a server, like wss://localhost:9000/ws.")
         secure = parts.scheme in ("wss", "https")
-        path = parts.path
-        if path in ("", "/") or parts.scheme in ("https", "http"):
-            path = (path[: path.rfind("/") + 1] or "/") + "ws"
+        is_page = parts.scheme in ("https", "http") or parts.path in ("", "/")
+        path = _path_beside(parts.path) if is_page else parts.path
         return cls(secure, host, port or (443 if secure else 80), path)
 
     @property
@@ -128,6 +127,15 @@ class _UnverifiedTls:
             # SNI must not hold an IP address (RFC 6066 §3).
             connection.set_tlsext_host_name(self._host.encode("idna"))
         return connection
+
+
+def _path_beside(page: str) -> str:
+    """Return the path of the WebSocket beside a page.
+
+    A page under a path is a folder, to which signald redirects browsers that omit the slash at its end.
+    """
+    folder, _, name = page.rpartition("/")
+    return f"{folder}/ws" if not name or "." in name else f"{page}/ws"
 
 
 def make_unreachable_error(address: Address, error: Exception, failure: Failure | None) -> UnreachableError:

@@ -174,7 +174,9 @@ def _target(options: argparse.Namespace) -> Target:
     secure = parts.scheme in ("wss", "https")
     path = parts.path
     if path in ("", "/") or parts.scheme in ("https", "http"):
-        path = (path[: path.rfind("/") + 1] or "/") + "ws"
+        folder, _, name = path.rpartition("/")
+        # The page is a folder, to which signald redirects browsers that omit the slash at its end.
+        path = f"{folder}/ws" if not name or "." in name else f"{path}/ws"
     port = port or (443 if secure else 80)
     shown = f"[{host}]" if ":" in host else host
     url = f"{'wss' if secure else 'ws'}://{shown}:{port}{path}"

@@ -367,6 +367,8 @@ class CommandTests(CommandCase):
         for url, expected in (
             ("https://calls.example/", "wss://calls.example:443/ws"),
             ("http://calls.example:9000/team/", "ws://calls.example:9000/team/ws"),
+            ("http://calls.example:9000/team", "ws://calls.example:9000/team/ws"),
+            ("https://calls.example/index.html", "wss://calls.example:443/ws"),
             ("ws://[::1]:9000", "ws://[::1]:9000/ws"),
             ("wss://calls.example/other", "wss://calls.example:443/other"),
         ):
