@@ -157,6 +157,10 @@ class ReleaseTests(InjectorCase):
     async def test_end(self) -> None:
         """The end of control, and the end of the pipe, release everything."""
         injector = await self.held()
+        injector.release_all()
+        await self.until_pressed()
+        injector.inject(messages.Key("KeyA", True))
+        await self.until_pressed("a")
         injector.hide()
         await self.until_pressed()
         injector.inject(messages.Key("KeyB", True))

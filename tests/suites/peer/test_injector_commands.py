@@ -132,7 +132,8 @@ class InjectorTests(SynchronousTestCase):
         self.watch_until(lambda: self.server.windows()[-1] == sign)
 
     def test_sign_on_a_smaller_screen(self) -> None:
-        """When the screen gets another size, the sign is put within it at once."""
+        """When the screen gets another size, the sign is put within it at once, on a monitor that is still there."""
+        self.server.set_monitors((400, 0, 400, 600), (0, 0, 400, 600))
         self.do("start", name="Ada")
         self.watch_until(self.server.windows)
         self.injector.watch(self.now)

@@ -198,6 +198,27 @@ class ConsoleTests(CallCase):
         self.assertEqual(lines, ["yes", "same 1", "stop", "\ufffd"])
 
     @asynchronous
+    async def test_nothing_to_read(self) -> None:
+        """A terminal from which another program has read the line first is read again."""
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        kept = os.dup(0)
+        os.dup2(reading, 0)
+        os.close(reading)
+        lines: list[str] = []
+        try:
+            console = Console(lines.append)
+            console._read()
+            os.write(writing, b"stop\n")
+            await asyncio.sleep(0.1)
+            console.close()
+        finally:
+            os.dup2(kept, 0)
+            os.close(kept)
+            os.close(writing)
+        self.assertEqual(lines, ["stop"])
+
+    @asynchronous
     async def test_a_terminal_that_is_gone(self) -> None:
         """A terminal that was closed is not read again, though it stays readable."""
         # Reading this end fails with EIO when the other one is closed, as with a terminal that has hung up.
