@@ -7,10 +7,9 @@ import os
 import sys
 from collections.abc import Callable
 
-__all__ = ["Console", "print_line", "quoted_name"]
+from ..signaling.names import clean_name
 
-MAX_NAME = 64
-"""Most characters of a name that are printed."""
+__all__ = ["Console", "print_line", "quoted_name"]
 
 QUOTES = '"\u00ab\u00bb\u201c\u201d\u201e\u201f\u2033\uff02'
 """What looks like a quotation mark, which no name may have: the end of the name could be forged with it."""
@@ -66,6 +65,6 @@ def print_line(line: str) -> None:
 
 
 def quoted_name(name: str) -> str:
-    """Return a name in quotation marks, without such and without what controls a terminal or directions (UAX #9)."""
-    kept = "".join(letter for letter in name if letter.isprintable() and letter not in QUOTES).strip()
-    return f'"{kept[:MAX_NAME]}"' if kept else "Somebody"
+    """Return a name in quotation marks, as pages show it, without such marks and without what controls a terminal."""
+    kept = clean_name("".join(letter for letter in name if letter.isprintable() and letter not in QUOTES))
+    return f'"{kept}"' if kept else "Somebody"

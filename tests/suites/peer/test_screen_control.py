@@ -201,7 +201,8 @@ class TerminalTests(ControlCase):
         self.assertEqual(CODE_WORDS, extra_texts.CODE_WORDS)
         self.assertEqual(code_sentence([16, 1]), "lemon fox")
         self.assertEqual(quoted_name("\x1b[2J\u202eAda\u200b\n"), '"[2JAda"')
-        self.assertEqual(quoted_name("\u200b \u200b\u201d"), "Somebody")
+        for name in ("\u200b \u200b\u201d", "\u3164", "\ue000\u0301"):
+            self.assertEqual(quoted_name(name), "Somebody")
 
 
 class SessionTests(ControlCase):

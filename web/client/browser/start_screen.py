@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from signald_client.signaling.names import clean_name
 from signald_client.signaling.session_ids import find_session_id, find_token, group_session_id
 
 from ..model import texts
 from ..model.call_urls import find_inviter
-from ..model.names import clean_name
 from ..model.page_state import GUEST, HOST, LOADING, START, TEST, PageState
 from ..model.translation import ENGLISH, choose
 from ..model.view_model import view

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .names import clean_name
+from signald_client.signaling.names import clean_name
 
 __all__ = [
     "find_inviter",

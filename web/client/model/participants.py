@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .names import clean_name
+from signald_client.signaling.names import clean_name
 
 if TYPE_CHECKING:
     from .remote_peer import RemotePeer

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .names import clean_name
+from signald_client.signaling.names import clean_name
+
 from .quality import THEIR_NETWORK, YOUR_NETWORK, Quality, local_fault
 
 __all__ = ["RemotePeer"]
