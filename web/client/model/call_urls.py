@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signald_client.signaling.names import clean_name
+from signald_client.signaling.names import MAX_CHARACTERS, clean_name
 
 __all__ = [
     "find_inviter",
@@ -16,6 +16,9 @@ __all__ = [
 
 INVITER = "&from="
 """Separates the session id in a link's fragment from the name of the person who invites."""
+
+MAX_ENCODED = 12 * MAX_CHARACTERS
+"""The longest percent-encoding of a name: a character has up to four bytes, of which each takes three characters."""
 
 UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 """The characters that stand for themselves in every part of a URL (RFC 3986 §2.3)."""
@@ -37,11 +40,12 @@ def name_inviter(link: str, name: str) -> str:
 
 
 def find_inviter(fragment: str) -> str:
-    """Return the name that a link's fragment gives for the person who invites; empty for none.
+    """Return the name that a link's fragment gives for the person who invites; empty for none, and for one too long.
 
     Whoever made the link chose the name, so it is cleaned like every other name.
     """
-    return clean_name(_unquote(fragment.partition(INVITER)[2].split("&")[0]))
+    encoded = fragment.partition(INVITER)[2].partition("&")[0]
+    return clean_name(_unquote(encoded)) if len(encoded) <= MAX_ENCODED else ""
 
 
 def mail_url(subject: str, body: str) -> str:

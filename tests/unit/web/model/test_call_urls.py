@@ -45,6 +45,12 @@ class UrlTests(SynchronousTestCase):
         for fragment in ("", "#7Q2M9RT6ZC", "#X&from=", "#X&from=%", "#X&from=%zz", "#X&from=%ff", "#X&from=%E2%80%8B"):
             self.assertEqual(find_inviter(fragment), "", fragment)
 
+    def test_a_long_name(self) -> None:
+        """The longest name that can be typed is read, and a longer one is not decoded at all."""
+        longest = "\U0001f680" * 64
+        self.assertEqual(find_inviter(name_inviter("#X", longest)), longest)
+        self.assertEqual(find_inviter(name_inviter("#X", longest + "a")), "")
+
     def test_mail(self) -> None:
         """A mail URL has subject and body, with the line breaks of RFC 6068."""
         self.assertEqual(
