@@ -28,6 +28,18 @@ LARGE_CAMERA = """(({ getUserMedia }) => {
 })(MediaDevices.prototype)"""
 
 
+#: JavaScript that presses the button which has the remote picture fill the screen.
+FULL_SCREEN = "document.querySelector('.remote .full').click()"
+
+#: JavaScript that tells the page what a browser tells it when the remote picture floats in a window of 600 pixels.
+#: Headless browsers have no such windows.
+FLOAT = """document.getElementById('remote-video').dispatchEvent(
+    Object.assign(new Event('enterpictureinpicture'), { pictureInPictureWindow: { width: 800, height: 600 } }))"""
+
+#: JavaScript that tells the page that the picture is in its tile again.
+LAND = "document.getElementById('remote-video').dispatchEvent(new Event('leavepictureinpicture'))"
+
+
 class ShownPictureTests(CallTestCase):
     """A call of two pages, one of which has a small window."""
 
@@ -57,3 +69,21 @@ class ShownPictureTests(CallTestCase):
         self.assertGreater(self.height(host), 360)
         window.set_viewport_size({"width": 1280, "height": 720})
         until(lambda: self.height(guest) > 360, PATIENCE, "a large picture again")
+
+    def test_an_enlarged_picture(self) -> None:
+        """A small tile is sent large while it fills the screen, and while it floats above other windows."""
+        host, guest = self.large_page(), self.large_page()
+        guest.join(host.host())
+        for page in (host, guest):
+            page.wait_for("connected")
+        tab_of(guest).page.set_viewport_size({"width": 960, "height": 720})
+        guest.tab.evaluate("document.getElementById('swap').click()")
+        until(lambda: 0 < self.height(guest) <= 270, PATIENCE, "a small picture")
+        guest.tab.evaluate(FULL_SCREEN)
+        until(lambda: self.height(guest) > 360, PATIENCE, "a large picture in full screen")
+        guest.tab.evaluate("document.exitFullscreen()")
+        until(lambda: self.height(guest) <= 270, PATIENCE, "a small picture again")
+        guest.tab.evaluate(FLOAT)
+        until(lambda: self.height(guest) > 360, PATIENCE, "a large picture in picture in picture")
+        guest.tab.evaluate(LAND)
+        until(lambda: self.height(guest) <= 270, PATIENCE, "a small picture at last")

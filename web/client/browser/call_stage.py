@@ -9,7 +9,7 @@ from signald_client.signaling.verification import CONFIRMED
 from ..model.avatars import initials
 from ..model.call_clock import CallClock
 from ..model.layout import picture_owner
-from ..model.shown_pictures import ShownPicture
+from ..model.shown_pictures import ShownPicture, seen_heights
 from .audio_levels import AudioLevels
 from .bridge import get, now, window
 from .control_loader import ControlLoader
@@ -82,11 +82,12 @@ class CallStage:
         ratio = float(get(window, "devicePixelRatio"))
         speaker = self._state.participants.speaker
         pictures = []
-        for name, height in self._placement.heights.items():
+        visible = get(window, "document", "visibilityState") == "visible"
+        floating, filling = self.tiles.enlarged_heights()
+        for name, height in seen_heights(self._placement.heights, floating, filling, visible).items():
             user, screen = picture_owner(name)
             pictures.append(ShownPicture(user, int(height * ratio), screen, user == speaker))
-        visible = get(window, "document", "visibilityState") == "visible"
-        self._current.shown_pictures.update(pictures, visible)
+        self._current.shown_pictures.update(pictures)
 
     def update(self, name: str) -> None:
         """Show the current state of the call; `name` is the person's own."""

@@ -59,6 +59,7 @@ class Tile:
         self.user = ""
         self.stream: Any = None
         self.first_frame = 0.0
+        self._floating: Any = None
         self._sound_blocked = sound_blocked
         self._speaker_id = speaker_id
         self._last_frame = 0.0
@@ -73,6 +74,8 @@ class Tile:
         listen(full, "click", lambda event: spawn(_call_ignoring_refusal(figure, "requestFullscreen")))
         put(pip, "hidden", not get(document, "pictureInPictureEnabled"))
         put(full, "hidden", not get(document, "fullscreenEnabled"))
+        listen(self.video, "enterpictureinpicture", self._floated)
+        listen(self.video, "leavepictureinpicture", self._landed)
         listen(self.video, "loadeddata", self._size_known)
         listen(self.video, "resize", self._size_known)
 
@@ -102,6 +105,17 @@ class Tile:
         if self.user:
             put(self.video, "muted", False)
             spawn(self._play())
+
+    @property
+    def floating_height(self) -> int:
+        """The height of the picture above other windows, in CSS pixels; 0 if it is not there, or that is unknown."""
+        return int(get(self._floating, "height")) if self._floating else 0
+
+    def _floated(self, event: Any) -> None:
+        self._floating = get(event, "pictureInPictureWindow")
+
+    def _landed(self, event: Any) -> None:
+        self._floating = None
 
     def _size_known(self, event: Any) -> None:
         if self.user and not self.first_frame and get(self.video, "videoWidth"):
@@ -249,6 +263,17 @@ class Tiles:
                 shown = call(tile.figure, "getAttribute", "data-picture") == "true"
                 found.append((name, tile.figure, tile.video, shown, name != picture_id(tile.user)))
         return found
+
+    def enlarged_heights(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the heights of the pictures that float above other windows, and of the one that fills the screen."""
+        full_screen = get(window, "document", "fullscreenElement")
+        floating, filling = {}, {}
+        for tile in self._tiles:
+            if tile.floating_height:
+                floating[tile.name] = tile.floating_height
+            if full_screen is not None and call(tile.figure, "isSameNode", full_screen):
+                filling[tile.name] = int(get(tile.figure, "clientHeight"))
+        return floating, filling
 
     def _create_tile(self, figure: Any) -> Tile:
         return Tile(figure, self._sound_blocked, self._pin, self._speaker_id)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .mesh import LEAST_HEIGHT, LEVELS, fitting_height
+from .mesh import LEVELS, fitting_height
 
 if TYPE_CHECKING:
     from typing import Any
 
     from .peer_messaging import PeerMessaging
 
-__all__ = ["PIXELS", "ShownPicture", "ShownPictures", "limit_heights"]
+__all__ = ["PIXELS", "ShownPicture", "ShownPictures", "limit_heights", "seen_heights"]
 
 WIDE = 16 / 9
 
@@ -23,7 +23,11 @@ PIXELS = 1920 * 1080
 with several times as many."""
 
 MOST_HEIGHT = LEVELS[-1][0]
-"""The height for a participant who has not said what they show."""
+"""The most lines that a camera's picture is sent with, also to a participant who has not said what they show."""
+
+OTHERS_PART = 0.5
+"""The part of the pixels beside shared screens that the speaker leaves to the others. If they had less, each change of
+the speaker would exchange a sharp picture and a blurred one."""
 
 
 class ShownPicture:
@@ -31,7 +35,7 @@ class ShownPicture:
 
     Attributes:
         user: who sends it.
-        height: the height of its tile in pixels of the screen.
+        height: the height in which it is shown, in pixels of the screen; 0 if it cannot be seen.
         screen: whether it is a shared screen, which is never sent smaller.
         speaking: whether its sender is the active speaker.
 
@@ -47,23 +51,45 @@ class ShownPicture:
 def limit_heights(pictures: list[ShownPicture]) -> dict[str, int]:
     """Return the height in which each camera's picture is wanted, so that all fit into `PIXELS`.
 
-    Shared screens come first and the speaker next; what is left is divided among the others in proportion.
+    Shared screens come first. The speaker may have what the others do not need, and a part of the rest in any case;
+    the others divide what is left in proportion.
     """
-    left = PIXELS - sum(_pixels(picture.height) for picture in pictures if picture.screen)
+    left = max(0, PIXELS - sum(_pixels(picture.height) for picture in pictures if picture.screen))
     cameras = [picture for picture in pictures if not picture.screen]
+    groups = [[picture for picture in cameras if picture.speaking is first] for first in (True, False)]
+    needed = [sum(_pixels(_sent(picture)) for picture in group) for group in groups]
+    for_speaker = min(needed[0], left - min(needed[1], int(left * OTHERS_PART)))
     wanted: dict[str, int] = {}
-    for first in (True, False):
-        group = [picture for picture in cameras if picture.speaking is first]
-        needed = sum(_pixels(picture.height) for picture in group)
-        part = max(0, left) / needed if needed > max(0, left) else 1.0
+    for group, size, room in zip(groups, needed, (for_speaker, left - for_speaker)):  # noqa: B905 - not in MicroPython
+        part = room / size if size > room else 1.0
         for picture in group:
-            wanted[picture.user] = fitting_height(int(picture.height * part**0.5))
-        left -= int(needed * part)
+            wanted[picture.user] = fitting_height(int(_sent(picture) * part**0.5))
     return wanted
+
+
+def _sent(picture: ShownPicture) -> int:
+    """Return the height of a camera's picture, which is never sent with more than `MOST_HEIGHT` lines."""
+    return min(picture.height, MOST_HEIGHT)
 
 
 def _pixels(height: int) -> int:
     return int(height * height * WIDE)
+
+
+def seen_heights(
+    tiles: dict[str, int], floating: dict[str, int], filling: dict[str, int], page_visible: bool
+) -> dict[str, int]:
+    """Return the height in which each picture is seen; 0 if it is not.
+
+    Arguments:
+        tiles: the heights of all pictures in the layout.
+        floating: those of the pictures that float above other windows, which are seen also if the page is not.
+        filling: that of the picture which fills the screen, and covers all others.
+        page_visible: whether the person can see the page.
+
+    """
+    seen = (filling or tiles) if page_visible else {}
+    return {name: floating.get(name, seen.get(name, 0)) for name in tiles}
 
 
 class ShownPictures:
@@ -82,15 +108,9 @@ class ShownPictures:
         """Return the height in which a participant shows the local picture."""
         return self._asked.get(user, MOST_HEIGHT)
 
-    def update(self, pictures: list[ShownPicture], visible: bool) -> None:
-        """Ask each participant for what is shown; of a page that is not visible, for the least.
-
-        Arguments:
-            pictures: all pictures on the stage.
-            visible: whether the person can see the page.
-
-        """
-        wanted = limit_heights(pictures) if visible else {picture.user: LEAST_HEIGHT for picture in pictures}
+    def update(self, pictures: list[ShownPicture]) -> None:
+        """Ask each participant for what is shown of them; `pictures` are all pictures on the stage."""
+        wanted = limit_heights(pictures)
         before, self._wanted = self._wanted, wanted
         for user, height in wanted.items():
             if before.get(user) != height:

@@ -11,7 +11,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.model.layout import picture_id, picture_owner
 from signald_page.client.model.peer_messaging import PeerMessaging
-from signald_page.client.model.shown_pictures import PIXELS, ShownPicture, ShownPictures, limit_heights
+from signald_page.client.model.shown_pictures import (
+    PIXELS,
+    ShownPicture,
+    ShownPictures,
+    limit_heights,
+    seen_heights,
+)
 
 
 class LimitTests(SynchronousTestCase):
@@ -29,6 +35,19 @@ class LimitTests(SynchronousTestCase):
         pictures += [ShownPicture("dan", 720), ShownPicture("eve", 720)]
         self.assertEqual(limit_heights(pictures), {"bob": 720, "ann": 360, "cat": 360, "dan": 360, "eve": 360})
 
+    def test_a_change_of_the_speaker(self) -> None:
+        """Nobody becomes blurred when another one speaks, on a screen of high resolution or beside a shared one."""
+        screen = [ShownPicture("zoe", 800, screen=True)]
+        for height, shared, heights in ((1080, [], {720, 480}), (1440, [], {720, 480}), (1080, screen, {480, 270})):
+            for speaker in range(4):
+                cameras = [ShownPicture(str(number), height, speaking=number == speaker) for number in range(4)]
+                self.assertEqual(set(limit_heights([*shared, *cameras]).values()), heights, (height, speaker))
+
+    def test_a_speaker_with_little_room(self) -> None:
+        """The speaker has what the others do not need."""
+        pictures = [ShownPicture("zoe", 900, screen=True), ShownPicture("ann", 600, speaking=True)]
+        self.assertEqual(limit_heights([*pictures, ShownPicture("bob", 200)]), {"ann": 480, "bob": 180})
+
     def test_a_large_screen(self) -> None:
         """A screen that takes all pixels leaves the smallest pictures."""
         pictures = [ShownPicture("ann", 2160, screen=True), ShownPicture("ann", 400), ShownPicture("bob", 400)]
@@ -37,6 +56,11 @@ class LimitTests(SynchronousTestCase):
     def test_nothing(self) -> None:
         """An empty stage wants nothing."""
         self.assertEqual(limit_heights([]), {})
+
+    def test_what_cannot_be_seen(self) -> None:
+        """A picture that cannot be seen is wanted with the least lines, and takes nothing from the others."""
+        pictures = [ShownPicture("ann", 720), ShownPicture("bob", 720), ShownPicture("cat", 0, speaking=True)]
+        self.assertEqual(limit_heights(pictures), {"ann": 720, "bob": 720, "cat": 180})
 
     @given(st.lists(st.tuples(st.integers(1, 4320), st.booleans(), st.booleans()), max_size=12))
     def test_never_larger(self, figures: list[tuple[int, bool, bool]]) -> None:
@@ -47,6 +71,25 @@ class LimitTests(SynchronousTestCase):
         larger = [height for height in wanted.values() if height > 180]
         # A picture may be a fourth higher than its part, by the steps between heights more.
         self.assertLessEqual(sum(height * height * 16 / 9 for height in larger), PIXELS * 2.4)
+
+
+class SeenTests(SynchronousTestCase):
+    """`seen_heights` tells what a person can see."""
+
+    def test_seen(self) -> None:
+        """Full screen covers the others, a hidden page shows nothing, and what floats is seen in its own window."""
+        tiles = {"a": 200, "b": 300, "c": 400}
+        for floating, filling, visible, seen in (
+            ({}, {}, True, tiles),
+            ({}, {}, False, {"a": 0, "b": 0, "c": 0}),
+            ({}, {"a": 1080}, True, {"a": 1080, "b": 0, "c": 0}),
+            ({}, {"a": 1080}, False, {"a": 0, "b": 0, "c": 0}),
+            ({"b": 250}, {}, True, {"a": 200, "b": 250, "c": 400}),
+            ({"b": 250}, {"a": 1080}, True, {"a": 1080, "b": 250, "c": 0}),
+            ({"b": 250}, {}, False, {"a": 0, "b": 250, "c": 0}),
+            ({"gone": 250}, {"gone": 1080}, True, {"a": 0, "b": 0, "c": 0}),
+        ):
+            self.assertEqual(seen_heights(tiles, floating, filling, visible), seen)
 
 
 class Pair:
@@ -81,15 +124,15 @@ class ExchangeTests(SynchronousTestCase):
         pair = Pair()
         pair.ready("ann")
         for height in (300, 310, 300):
-            pair.shown.update([ShownPicture("ann", height)], True)
+            pair.shown.update([ShownPicture("ann", height)])
         self.assertEqual(pair.views(), [("ann", 270)])
-        pair.shown.update([ShownPicture("ann", 300)], False)
+        pair.shown.update([ShownPicture("ann", 0)])
         self.assertEqual(pair.views(), [("ann", 180)])
 
     def test_a_late_channel(self) -> None:
         """A participant whose channel opens later is told then, and after a reconnect again."""
         pair = Pair()
-        pair.shown.update([ShownPicture("ann", 300)], True)
+        pair.shown.update([ShownPicture("ann", 300)])
         self.assertEqual(pair.views(), [])
         pair.ready("ann")
         self.assertEqual(pair.views(), [("ann", 270)])
