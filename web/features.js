@@ -28,8 +28,7 @@
       ResizeObserver: window.ResizeObserver,
       dialog: window.HTMLDialogElement && HTMLDialogElement.prototype.showModal,
       popover: "popover" in HTMLElement.prototype,
-      ":has()": window.CSS && CSS.supports && CSS.supports("selector(:has(a))"),
-      "light-dark()": window.CSS && CSS.supports && CSS.supports("color", "light-dark(#fff, #000)")
+      ":has()": window.CSS && CSS.supports && CSS.supports("selector(:has(a))")
     };
     var missing = [];
     for (var name in found) if (!found[name]) missing.push(name);

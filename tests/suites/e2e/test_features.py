@@ -106,6 +106,24 @@ class LackingBrowserTests(CallTestCase):
         self.assertFalse(page.tab.evaluate("document.querySelector('main').checkVisibility()"))
 
 
+class ColourTests(CallTestCase):
+    """Tests of the colours, which no function of younger browsers chooses."""
+
+    def test_schemes(self) -> None:
+        """The start screen follows the person's colour scheme, and the stage is dark in both."""
+        tab = chromium().tab()
+        self.addCleanup(tab.close)
+        page = CallPage(tab)
+        page.open(self.daemon.url)
+        ground = "getComputedStyle(document.body).backgroundColor"
+        tab.page.emulate_media(color_scheme="dark")
+        self.assertEqual(tab.evaluate(ground), "rgb(19, 23, 24)")
+        tab.page.emulate_media(color_scheme="light")
+        self.assertEqual(tab.evaluate(ground), "rgb(245, 244, 240)")
+        page.host()
+        self.assertEqual(tab.evaluate("getComputedStyle(document.querySelector('main')).color"), "rgb(233, 237, 236)")
+
+
 class RefusedConnectionTests(CallTestCase):
     """Tests of browsers that refuse a peer connection, an ICE server or a data channel."""
 

@@ -295,6 +295,11 @@ class FileTests(SynchronousTestCase):
         for name in ("style.css", "extras.css"):
             self.assertNotIn("url(", PAGE.joinpath(name).read_text())
 
+    def test_colours(self) -> None:
+        """Neither style sheets nor the check of features need `light-dark()`, which is younger than all the rest."""
+        for name in ("style.css", "extras.css", "features.js"):
+            self.assertNotIn("light-dark(", re.sub(r"/\*.*?\*/", "", PAGE.joinpath(name).read_text(), flags=re.S), name)
+
     def test_ids_are_unique(self) -> None:
         """Ids are unique, and labels and icons refer to existing ones."""
         document = Document()
