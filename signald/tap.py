@@ -33,6 +33,7 @@ from signald.auth.passwords import PasswordLink, one_thread
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
 from signald.cli.options import Options, error_text, refuse_start
+from signald.config.checks import doubts
 from signald.config.settings import Config
 from signald.config.sources import Effective
 from signald.config.values import ConfigError
@@ -116,11 +117,14 @@ def makeService(options: Options, supervision: Supervision | None = None) -> Dae
 
     try:
         supervision = supervision or Supervision.of(started_with(), os.getpid())
-        daemon = make_daemon(load().config, IReactorTime(reactor), load, supervision)
+        effective = load()
+        daemon = make_daemon(effective.config, IReactorTime(reactor), load, supervision)
     except BindError as error:
         sys.exit(error_text(error))
     except (ConfigError, CertificateError) as error:
         refuse_start(error)
+    for doubt in doubts(effective.config, effective.where):
+        _log.warn("configuration: {problem}", event="configuration-doubtful", problem=str(doubt))
     _install_hangup_handler(daemon, reactor)
     signal.signal(signal.SIGUSR2, lambda *_: IReactorFromThreads(reactor).callFromThread(daemon.begin_upgrade))
     hold_signals(reactor)

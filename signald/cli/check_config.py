@@ -6,15 +6,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from twisted.python.usage import UsageError
 
 from signald.cli.options import Options
+from signald.config.checks import doubts
 from signald.config.settings import Config, Tokens
+from signald.config.sources import Effective
 from signald.config.values import ConfigError
 
-MESH_MEMBERS = 8
-"""The most members of a call of pages (`CAPACITY` in `web/client/model/mesh.py`)."""
+if TYPE_CHECKING:
+    from signald.tls.certificates import CertificateReport
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -34,7 +37,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         sys.stderr.write("\n".join(problems) + "\n")
         return 1
     sys.stdout.write(f"The configuration can be used. Settings that are given: {len(effective.where)}.\n")
-    sys.stderr.write("".join(f"{warning}\n" for warning in _warnings(effective.config)))
+    sys.stderr.write("".join(f"{warning}\n" for warning in _warnings(effective)))
     return 0
 
 
@@ -47,22 +50,20 @@ def _problems(config: Config) -> Iterator[str]:
             yield str(error)
 
 
-def _warnings(config: Config) -> Iterator[str]:
-    """Yield a sentence for each setting that can be used, and that hardly anybody can want."""
-    members = config.limits.session_members
-    if members > MESH_MEMBERS:
-        yield (
-            f"session_members: {members} is more than {MESH_MEMBERS}. In a session each member sends its media to each "
-            f"other one, which no phone bears for more than about four others, and no laptop for more than seven; the "
-            f"page takes part in calls of at most {MESH_MEMBERS}."
-        )
+def _warnings(effective: Effective) -> Iterator[str]:
+    """Yield a sentence for each setting and file that can be used, and that hardly anybody can want."""
+    yield from map(str, doubts(effective.config, effective.where))
+    certificate, key = effective.config.certificate, effective.config.key
+    if certificate is not None and key is not None:
+        report = _check_certificate(certificate, key)
+        yield from (*report.warnings, *report.expiry_warnings)
 
 
-def _check_certificate(certificate: Path, key: Path) -> None:
+def _check_certificate(certificate: Path, key: Path) -> CertificateReport:
     from signald.tls.certificates import CertificateError, SuppliedCertificate
 
     try:
-        SuppliedCertificate(certificate, key, time.time())
+        return SuppliedCertificate(certificate, key, time.time()).initial_report
     except CertificateError as error:
         raise ConfigError(str(error)) from None
 

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
 from signald.cli.options import Options
+from signald.config.checks import doubts
 from signald.config.sources import CONFIG_VARIABLE
 from signald.config.values import ConfigError, read_path
 from signald.doctor.chain import read_roots, trusted_store
@@ -113,7 +114,8 @@ def _target(options: DoctorOptions, environment: Mapping[str, str]) -> DoctorTar
         ConfigError: an option, a setting or a file that they name cannot be used.
 
     """
-    config = options.effective(environment).config
+    effective = options.effective(environment)
+    config = effective.config
     named = environment.get(CONFIG_VARIABLE)
     roots: list[x509.Certificate] = []
     own = local_authority(config)
@@ -123,6 +125,7 @@ def _target(options: DoctorOptions, environment: Mapping[str, str]) -> DoctorTar
         roots += _roots(read_path(options["ca"]))
     return DoctorTarget(
         config=config,
+        doubts=tuple(doubts(config, effective.where)),
         file=read_path(named) if options.file is None and named else options.file,
         url=None if options["url"] is None else PublicUrl.read(options["url"]),
         store=trusted_store(roots),

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from attrs import field, fields, frozen
 
+from signald.config.checks import refuse_impossible
 from signald.config.setting_names import PREFIX, KeyPath, Setting, nearest, settings
 from signald.config.settings import Config, default_data_dir
 from signald.config.toml_errors import explain_syntax_error
@@ -218,13 +219,15 @@ def load(options: Sequence[ConfigValue], file: Path | None, environment: Mapping
         environment: the environment variables.
 
     Raises:
-        ConfigError: values are invalid; all errors of the first source that has some are reported.
+        ConfigError: values are invalid or cannot be meant; all errors of the first source that has some are reported.
 
     """
     named = environment.get(CONFIG_VARIABLE)
     path = read_path(named) if file is None and named else file
     files = [] if path is None else [from_file(path)]
-    return combine([*files, from_environment(environment), options], environment)
+    effective = combine([*files, from_environment(environment), options], environment)
+    refuse_impossible(effective.config, effective.where)
+    return effective
 
 
 def combine(sources: Iterable[Sequence[ConfigValue]], environment: Mapping[str, str]) -> Effective:
@@ -286,6 +289,6 @@ def _resolve(setting: Setting, value: object, folder: Path) -> object:
 
 
 def _resolve_path(value: object, folder: Path) -> object:
-    if not isinstance(value, str) or value.startswith("~"):
+    if not isinstance(value, str) or value.startswith("~") or "://" in value:
         return value
     return str(read_path(str(folder)) / value)

@@ -21,11 +21,13 @@ def read_path(text: str) -> Path:
     """Parse the path of a file or directory and make it absolute, since twistd changes its working directory.
 
     Raises:
-        ConfigError: it contains a null character, or begins with `~` and the home directory is unknown.
+        ConfigError: it is a URL, contains a null character, or begins with `~` and the home directory is unknown.
 
     """
     if "\0" in text:
         raise ConfigError("expected a path, got one with a null character.")
+    if _URL_SCHEME.match(text):
+        raise ConfigError("expected the name of a file or directory, got a URL; download it, and name the file.")
     try:
         if os.environ.get("HOME") == "" and (text == "~" or text.startswith("~/")):
             # `expanduser` would take the root directory. An empty variable is treated as a missing one.
@@ -165,6 +167,9 @@ def read_turn_url(text: str) -> str:
         f"expected a STUN or TURN server such as stun:HOST:PORT or turn:HOST?transport=udp, got {_excerpt(text)}."
     )
 
+
+_URL_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+"""The beginning of a URL (RFC 3986 §3.1), which nobody means as the name of a file."""
 
 _BASE_PATH = re.compile(r"/(?:[A-Za-z0-9._~-]+/)*")
 """A path of unreserved characters (RFC 3986 §2.3), which every client and proxy sends as it is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from twisted.internet.defer import Deferred, TimeoutError, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from signald.config.checks import Doubt
 from signald.config.settings import Config
 from signald.config.values import ConfigError
 from signald.doctor.clock import judge_clock, kernel_synchronised
 from signald.doctor.descriptors import judge_descriptors
 from signald.doctor.files import check_data_directory, check_secret_files, secret_files
-from signald.doctor.findings import Finding, failure, skipped
+from signald.doctor.findings import Finding, failure, skipped, warning
 from signald.doctor.ice_servers import given_targets, minted_targets
 from signald.doctor.own_certificate import check_certificate_files
 from signald.doctor.ports import check_port, local_host, port_problem
@@ -47,6 +48,7 @@ class DoctorTarget:
         now: the wall time in seconds since the epoch.
         slow: whether to test how long an idle WebSocket stays open.
         seconds: the timeout of every check except the one of the idle WebSocket, which takes longer.
+        doubts: what is doubtful about the configuration.
 
     """
 
@@ -57,6 +59,7 @@ class DoctorTarget:
     now: float
     slow: bool = False
     seconds: float = 30.0
+    doubts: tuple[Doubt, ...] = ()
 
 
 async def examine(target: DoctorTarget, reactor: Any, in_thread: Callable[..., Deferred[Any]]) -> list[Finding]:
@@ -74,6 +77,7 @@ def _checks(
 ) -> Iterator[tuple[str, float, Check]]:
     """Yield every check with its topic and its timeout, in the order of the report."""
     config, seconds = target.config, target.seconds
+    yield "configuration", seconds, _without_check(*_judge_configuration(target.doubts))
     yield "files", seconds, _check_files(target, process)
     yield "descriptors", seconds, _check_descriptors(config, process)
     for setting, interface, port, tls in _ports(config):
@@ -113,6 +117,15 @@ def _checks(
         return
     for server in minted:
         yield "ice", seconds, check_ice(reactor, server, target.store, target.now, in_thread, minted=True)
+
+
+def _judge_configuration(doubts: Sequence[Doubt]) -> list[Finding]:
+    """Return a finding about each doubtful setting; the check of files judges the data directory."""
+    return [
+        warning("configuration", f"{doubt.where}: {doubt.text}", doubt.remedy)
+        for doubt in doubts
+        if doubt.path != ("data_dir",)
+    ]
 
 
 def _ports(config: Config) -> Iterator[tuple[str, str | None, int, bool]]:

@@ -11,6 +11,7 @@ from signald.config.settings import Config
 from signald.doctor.chain import judge_chain
 from signald.doctor.findings import Finding, failure, ok, skipped
 from signald.net.keyfiles import CertificateError, read_pair
+from signald.tls.browser_rules import browser_problems
 
 __all__ = ["check_certificate_files", "local_authority"]
 
@@ -47,7 +48,11 @@ def check_certificate_files(config: Config, host: str | None, store: crypto.X509
         pair = read_pair(config.certificate, config.key, 0)
     except CertificateError as error:
         return [_unusable(error)]
-    return judge_chain(TOPIC, str(config.certificate), pair.chain, host, store, now)
+    refused = [
+        failure(TOPIC, f"{config.certificate}: {problem}", "signald serves it, and no browser connects.")
+        for problem in browser_problems(pair.chain)
+    ]
+    return [*refused, *judge_chain(TOPIC, str(config.certificate), pair.chain, host, store, now)]
 
 
 def _check_local(config: Config) -> list[Finding]:

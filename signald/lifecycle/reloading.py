@@ -8,6 +8,7 @@ from typing import Any
 from attrs import define, evolve
 from twisted.logger import Logger
 
+from signald.config.checks import doubts
 from signald.config.setting_names import KeyPath, settings
 from signald.config.settings import Config
 from signald.config.sources import Effective
@@ -68,6 +69,8 @@ class ConfigReloader:
         self.config = target
         if fixed:
             _log.warn("a restart is needed for: {settings}", event="reload-needs-restart", settings=_keys(fixed))
+        for doubt in doubts(target, wanted.where):
+            _log.warn("configuration: {problem}", event="configuration-doubtful", problem=str(doubt))
         _log.info("the configuration was read; new: {settings}", event="reloaded", settings=_keys(done) or "nothing")
 
 

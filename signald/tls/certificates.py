@@ -29,6 +29,7 @@ from signald.net.keyfiles import (
 )
 from signald.net.regular_files import NotRegularFileError
 from signald.tls.authority import Authority, wall_time
+from signald.tls.browser_rules import browser_problems
 from signald.tls.context import ServerTLS, server_context
 
 __all__ = ["Certificate", "CertificateError", "CertificateReport", "LocalCertificate", "SuppliedCertificate"]
@@ -331,7 +332,9 @@ class SuppliedCertificate:
     def _report(self, now: float, replaced: bool = False, changes: tuple[str, ...] = ()) -> CertificateReport:
         """Return a report with the warnings that are new."""
         is_reported = self._bad_since is not None and now - self._bad_since >= MISMATCH_SECONDS
-        problems = [self._problem] if is_reported and self._problem is not None else []
+        problems = [f"{self._certificate}: {problem}" for problem in browser_problems(self._pair.chain)]
+        if is_reported and self._problem is not None:
+            problems.append(self._problem)
         leaf = self._pair.leaf
         expiry = _validity_warnings(self._certificate, leaf, now) or _expiry_warning(self._certificate, leaf, now)
         return CertificateReport(

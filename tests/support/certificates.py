@@ -8,10 +8,11 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtensionOID, NameOID
 
-from signald.net.keyfiles import Pair, certificates_pem, key_pem
+from signald.net.keyfiles import Key, Pair, certificates_pem, key_pem
 from signald.tls.authority import Authority, wall_time
 from tests.support.machines import DAY, NOW
 
@@ -19,7 +20,7 @@ NAMES = x509.SubjectAlternativeName([x509.DNSName("attic.example.org")])
 
 
 def self_signed(
-    key: EllipticCurvePrivateKey | RSAPrivateKey,
+    key: Key,
     start: float = NOW,
     end: float = NOW + 90 * DAY,
     names: x509.ExtensionType = NAMES,
@@ -35,14 +36,14 @@ def self_signed(
         .not_valid_before(wall_time(start))
         .not_valid_after(wall_time(end))
         .add_extension(names, critical=False)
-        .sign(key, hashes.SHA256())
+        .sign(key, None if isinstance(key, Ed25519PrivateKey | Ed448PrivateKey) else hashes.SHA256())
     )
     return Pair((certificate,), key)
 
 
-def write_pair(directory: Path, now: float) -> tuple[Path, Path]:
+def write_pair(directory: Path, now: float, private_key: Key | None = None) -> tuple[Path, Path]:
     """Write a certificate that is valid from `now` on, and its key; return the paths of both files."""
-    pair = self_signed(generate_private_key(SECP256R1()), now - DAY, now + 90 * DAY)
+    pair = self_signed(private_key or generate_private_key(SECP256R1()), now - DAY, now + 90 * DAY)
     certificate, key = directory / "certificate.pem", directory / "key.pem"
     certificate.write_bytes(certificates_pem(pair.chain))
     key.touch(mode=0o600)

@@ -293,6 +293,17 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertEqual(self.upgrade(daemon, "https://app.example"), 101)
         self.assertFalse(self.reactor.hasStopped)
 
+    def test_doubtful_settings(self) -> None:
+        """The start warns of what hardly anybody can want, with its line in the file."""
+        events: list[LogEvent] = []
+        observer = cast(ILogObserver, events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.configure("[limits]\nsession_members = 50\n")
+        self.make()
+        [problem] = [event["problem"] for event in events if event.get("event") == "configuration-doubtful"]
+        self.assertIn("signald.toml, line 5, limits.session_members: 50 is more than 8.", problem)
+
     def test_hosts(self) -> None:
         """Listed host names are answered and no others, for the page and its sockets, also after a reload."""
         self.configure('hosts = ["calls.example"]\n')

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
 from signald.cli.check_config import main
 from tests.support.certificates import write_pair
 from tests.support.commands import CommandCase
+from tests.support.machines import DAY
 
 
 class CheckConfigTests(CommandCase):
@@ -28,7 +31,7 @@ class CheckConfigTests(CommandCase):
         self.assertEqual(self.check("[limits]\nsession_members = 8\n"), (0, said, ""))
         status, out, err = self.check("[limits]\nsession_members = 9\n")
         self.assertEqual((status, out), (0, said))
-        self.assertIn("session_members: 9 is more than 8.", err)
+        self.assertIn("line 2, limits.session_members: 9 is more than 8.", err)
 
     def test_everything_that_names_a_file(self) -> None:
         """The token secret, the webhook secret, the TURN secret and the admin token are read; no file is written."""
@@ -53,27 +56,41 @@ class CheckConfigTests(CommandCase):
         self.assertFalse((self.directory / "data").exists())
 
     def test_each_file_that_cannot_be_used(self) -> None:
-        """For each file that cannot be used, stderr has one line, and the exit status is 1."""
-        short = self.write_private("short", "abc")
-        absent = self.directory / "absent"
-        text = f"""
-            certificate = "{absent}"
-            key = "{absent}"
+        """For each file that is missing or cannot be used, stderr has one line, and the exit status is 1."""
+        absent, short = str(self.directory / "absent"), str(self.write_private("short", "abc"))
+        for file, missing in ((absent, 6), (short, 5)):
+            status, out, err = self.check(self.naming(file))
+            self.assertEqual((status, out), (1, ""))
+            self.assertEqual(len(err.splitlines()), missing, err)
+
+    def naming(self, file: str) -> str:
+        """Return a configuration that names a file for each certificate and secret."""
+        return f"""
+            certificate = "{file}"
+            key = "{file}"
             [tokens]
-            secret_file = "{short}"
+            secret_file = "{file}"
             [webhook]
             url = "https://hooks.example/ask"
-            secret_file = "{short}"
+            secret_file = "{file}"
             [ice]
             turn_urls = ["turn:turn.example:3478"]
-            turn_secret_file = "{absent}"
+            turn_secret_file = "{file}"
             [operations]
             port = 9090
-            admin_token_file = "{absent}"
+            admin_token_file = "{file}"
             """
-        status, out, err = self.check(text)
-        self.assertEqual((status, out), (1, ""))
-        self.assertEqual(len(err.splitlines()), 5, err)
+
+    def test_certificates_that_browsers_refuse(self) -> None:
+        """A certificate that no browser takes can be used, and is warned of; so is one that has expired."""
+        certificate, key = write_pair(self.directory, time.time(), ed25519.Ed25519PrivateKey.generate())
+        status, _, err = self.check(f'certificate = "{certificate}"\nkey = "{key}"\n')
+        self.assertEqual(status, 0)
+        self.assertIn(f"{certificate}: Browsers refuse it, since they have no EdDSA keys", err)
+        certificate, key = write_pair(self.directory, time.time() - 200 * DAY)
+        status, _, err = self.check(f'certificate = "{certificate}"\nkey = "{key}"\n')
+        self.assertEqual(status, 0)
+        self.assertIn("expired on", err)
 
     def test_a_certificate_that_can_be_used(self) -> None:
         """A certificate with its private key passes the check."""

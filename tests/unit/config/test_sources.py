@@ -91,21 +91,20 @@ class SourcesTests(SynchronousTestCase):
             [limits]
             message_rate = 5
         """)
-        file = self.effective().config
+        file = combine([from_file(self.file)], HOME).config
         self.assertEqual((file.certificate, file.key), (self.folder / "cert.pem", Path.home() / "key.pem"))
         self.assertEqual(file.tokens.key_files, (self.folder / "a.pem", Path("/b.pem")))
-        self.write("")
-        variables = self.effective(
-            SIGNALD_TRUSTED_PROXIES="10.0.0.0/8 ::1",
-            SIGNALD_CERTIFICATE=str(self.folder / "cert.pem"),
-            SIGNALD_KEY="~/key.pem",
-            SIGNALD_TOKENS_NEED="everyone",
-            SIGNALD_TOKENS_KEY_FILES=f"{self.folder / 'a.pem'} /b.pem",
-            SIGNALD_ICE_SERVERS="stun:stun.example.org",
-            SIGNALD_LIMITS_MESSAGE_RATE="5",
-            SIGNALD_INTERFACE="",
-        ).config
-        self.assertEqual(variables, file)
+        variables = {
+            "SIGNALD_TRUSTED_PROXIES": "10.0.0.0/8 ::1",
+            "SIGNALD_CERTIFICATE": str(self.folder / "cert.pem"),
+            "SIGNALD_KEY": "~/key.pem",
+            "SIGNALD_TOKENS_NEED": "everyone",
+            "SIGNALD_TOKENS_KEY_FILES": f"{self.folder / 'a.pem'} /b.pem",
+            "SIGNALD_ICE_SERVERS": "stun:stun.example.org",
+            "SIGNALD_LIMITS_MESSAGE_RATE": "5",
+            "SIGNALD_INTERFACE": "",
+        }
+        self.assertEqual(combine([from_environment(variables)], HOME).config, file)
         self.assertIs(file.tokens.need, TokenNeed.EVERYONE)
 
     def test_unknown_keys(self) -> None:

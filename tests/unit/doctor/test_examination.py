@@ -18,13 +18,14 @@ from twisted.internet.task import Clock
 from twisted.test.iosim import FakeTransport, connect
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.config.checks import Doubt
 from signald.config.settings import Config, Ice, Operations
 from signald.core.ice_server import IceServer
 from signald.core.limits import Limits
 from signald.doctor.chain import trusted_store
 from signald.doctor.clock import judge_clock, judge_date, kernel_synchronised
 from signald.doctor.examination import DoctorTarget, examine
-from signald.doctor.findings import Finding, Mark
+from signald.doctor.findings import Finding, Mark, warning
 from signald.doctor.handshakes import SUBPROTOCOL
 from signald.doctor.own_certificate import check_certificate_files, local_authority
 from signald.doctor.session import SessionFactory, SessionRecord
@@ -213,6 +214,19 @@ class ExaminationTests(SynchronousTestCase):
             list(dict.fromkeys(topics)), ["files", "descriptors", "ports", "clock", "certificate", "public"]
         )
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_doubtful_settings(self) -> None:
+        """Each doubtful setting is a warning; the data directory is judged with the files."""
+        found = (
+            Doubt(("limits", "session_members"), "c.toml, line 2", "50 is more than 8.", "Set 8."),
+            Doubt(("data_dir",), "data_dir", "It cannot be written.", "Give it to signald."),
+        )
+        [finding] = [
+            one
+            for one in self.successResultOf(self.examine(evolve(self.target, doubts=found)))
+            if one.topic == "configuration"
+        ]
+        self.assertEqual(finding, warning("configuration", "c.toml, line 2: 50 is more than 8.", "Set 8."))
 
     def open_port(self) -> int:
         """Listen on a free port of this machine, and return its number."""

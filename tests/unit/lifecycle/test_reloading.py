@@ -19,6 +19,7 @@ from signald.config.settings import Config, Ice, Log, LogFormat, TokenNeed, Toke
 from signald.config.sources import Effective, load
 from signald.config.values import ConfigError
 from signald.core.ice_server import IceServer
+from signald.core.limits import Limits
 from signald.lifecycle.reloading import ConfigReloader
 
 
@@ -68,6 +69,24 @@ class ReloadingTests(SynchronousTestCase):
         self.reloader.reload()
         self.assertEqual([name for name, _ in self.applied], ["ice", "tokens"])
         self.assertEqual((self.event_names(), self.reloader.config), (["reloaded"], self.old))
+
+    def test_doubtful_settings(self) -> None:
+        """What hardly anybody can want is in force, and is warned of with its position."""
+        self.wanted = evolve(self.old, limits=Limits(session_members=50))
+        self.reloader.reload()
+        self.assertEqual(self.event_names(), ["configuration-doubtful", "reloaded"])
+        self.assertRegex(next(iter(self.seen))["problem"], r"\Asignald.toml: 50 is more than 8\.")
+        self.assertEqual(self.reloader.config, self.wanted)
+
+    def test_a_secret_in_the_place_of_a_file(self) -> None:
+        """A reload repeats no text of a setting that should name a secret's file."""
+        file = Path(self.mktemp()).resolve()
+        file.write_text('[webhook]\nurl = "https://a.example"\nsecret_file = "hunter2-hunter2"\n')
+        ConfigReloader(self.old, lambda: load([], file, {"STATE_DIRECTORY": "/nowhere"}), {}).reload()
+        [event] = self.seen
+        self.assertEqual(event["event"], "reload-refused")
+        self.assertIn("line 3, webhook.secret_file: there is no such file", event["problem"])
+        self.assertNotIn("hunter2", str(event))
 
     def test_changed_setting_is_applied(self) -> None:
         """A changed setting is passed to its part, becomes a part of the configuration in use, and is logged."""

@@ -1,0 +1,219 @@
+"""Checks a whole configuration: what cannot be meant is refused, and what hardly anybody can want is a warning."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
+from pathlib import Path
+
+from attrs import frozen
+
+from signald.config.setting_names import KeyPath, settings
+from signald.config.settings import Config
+from signald.config.values import ConfigError
+
+__all__ = ["MESH_MEMBERS", "Doubt", "doubts", "refuse_impossible"]
+
+MESH_MEMBERS = 8
+"""The most members of a call of pages (`CAPACITY` in `web/client/model/mesh.py`)."""
+
+SECRETS: frozenset[KeyPath] = frozenset(
+    {
+        ("key",),
+        ("ice", "turn_secret_file"),
+        ("tokens", "secret_file"),
+        ("webhook", "secret_file"),
+        ("operations", "admin_token_file"),
+    }
+)
+"""The settings that name a file with a secret. Its name is not repeated before the file is known to be there: operators
+put the secret itself there."""
+
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+"""The errors of stat(2) for a name that no file has."""
+
+_MOST_SHOWN = 200
+"""The longest name of a missing file that is repeated; a longer one is the content of a file."""
+
+
+@frozen
+class Doubt:
+    """A setting that can be used, and that hardly anybody can want.
+
+    Attributes:
+        path: the path of the setting.
+        where: the position of the value, or the name of the setting.
+        text: what is doubtful about it.
+        remedy: what to do.
+
+    """
+
+    path: KeyPath
+    where: str
+    text: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text} {self.remedy}"
+
+
+def refuse_impossible(config: Config, where: Mapping[KeyPath, object]) -> None:
+    """Refuse values that cannot be meant.
+
+    Arguments:
+        config: the configuration.
+        where: the source of each setting that is not a default, by path.
+
+    Raises:
+        ConfigError: the sentences, each on its own line.
+
+    """
+    found = [*_missing_files(config), *_data_directory(config), *_proxies(config), *_ports(config)]
+    if found:
+        raise ConfigError("\n".join(f"{_position(where, path)}: {sentence}" for path, sentence in found))
+
+
+def doubts(config: Config, where: Mapping[KeyPath, object]) -> list[Doubt]:
+    """Return what is doubtful about a configuration that can be used; the arguments are those of the refusals."""
+    found: list[tuple[KeyPath, str, str]] = [
+        *_readable_by_all(config),
+        *_large_mesh(config),
+        *_refused_by_browsers(config),
+        *_read_only_directory(config),
+    ]
+    return [Doubt(path, _position(where, path), text, remedy) for path, text, remedy in found]
+
+
+def _position(where: Mapping[KeyPath, object], path: KeyPath) -> str:
+    """Return what messages call a setting: its file and line, its variable or its option; a default's key."""
+    return str(where.get(path, settings()[path].key))
+
+
+def _missing_files(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    """Yield each setting that names a file which is not there."""
+    for path in settings():
+        value: object = config
+        for name in path:
+            value = getattr(value, name)
+        files = value if isinstance(value, tuple) else (value,)
+        for file in files:
+            if path == ("data_dir",) or not isinstance(file, Path) or not _is_absent(file):
+                continue
+            if path in SECRETS:
+                yield path, "there is no such file; expected the name of a file, and not the secret itself."
+            else:
+                yield path, f"expected the name of a file, and there is none of this name{_shown(file)}."
+
+
+def _is_absent(file: Path) -> bool:
+    try:
+        file.stat()
+    except OSError as error:
+        return error.errno in _ABSENT
+    return False
+
+
+def _shown(file: Path) -> str:
+    """Return a name to be repeated, unless it may be the content of a file."""
+    text = str(file)
+    return f": {text}" if len(text) <= _MOST_SHOWN and text.isprintable() and "-----" not in text else ""
+
+
+def _data_directory(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    existing = _nearest_existing(config.data_dir)
+    try:
+        is_other = existing is not None and not stat.S_ISDIR(existing.stat().st_mode)
+    except OSError:
+        return
+    if is_other:
+        yield ("data_dir",), f"expected a directory, found something else at {existing}."
+
+
+def _nearest_existing(path: Path) -> Path | None:
+    """Return the path, or the nearest folder above it that exists; None where that cannot be known."""
+    try:
+        return next((one for one in (path, *path.parents) if os.path.lexists(one)), None)
+    except OSError:
+        return None
+
+
+def _proxies(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    proxies = config.trusted_proxies
+    four = collapse_addresses([network for network in proxies if isinstance(network, IPv4Network)])
+    six = collapse_addresses([network for network in proxies if isinstance(network, IPv6Network)])
+    for version, lengths in ((4, [one.prefixlen for one in four]), (6, [one.prefixlen for one in six])):
+        if 0 in lengths:
+            yield (
+                ("trusted_proxies",),
+                f"expected the addresses of your proxies, got networks that cover every IPv{version} address, so that "
+                "each client could choose its own address with X-Forwarded-For; name the proxies alone.",
+            )
+
+
+def _ports(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    """Yield each port that an earlier setting has taken on the same address; 0 is a free one each time."""
+    operations = config.operations
+    ports: list[tuple[KeyPath, int | None, str | None]] = [
+        (("port",), config.port, config.interface),
+        (("ws_port",), config.ws_port, config.interface),
+        (("operations", "port"), operations.port, operations.interface),
+    ]
+    for index, (path, port, interface) in enumerate(ports):
+        for other, taken, address in ports[:index]:
+            if port and port == taken and _overlap(interface, address):
+                name = settings()[other].key
+                yield path, f"expected a port of its own, got {port}, which is that of {name}; choose another one."
+
+
+def _overlap(one: str | None, other: str | None) -> bool:
+    """Whether two listeners use the same address; None and an unspecified address stand for all of the machine."""
+    return one == other or any(address is None or ip_address(address).is_unspecified for address in (one, other))
+
+
+def _readable_by_all(config: Config) -> Iterator[tuple[KeyPath, str, str]]:
+    operations = config.operations
+    if (
+        operations.port is not None
+        and ip_address(operations.interface).is_unspecified
+        and operations.admin_token_file is None
+    ):
+        yield (
+            ("operations", "interface"),
+            f"{operations.interface} is every address of this machine, and whoever reaches one can read the metrics.",
+            "Listen on a loopback or a private address, or set operations.admin_token_file if that is intended.",
+        )
+
+
+def _large_mesh(config: Config) -> Iterator[tuple[KeyPath, str, str]]:
+    members = config.limits.session_members
+    if members > MESH_MEMBERS:
+        yield (
+            ("limits", "session_members"),
+            f"{members} is more than {MESH_MEMBERS}. In a session each member sends its media to each other one, which "
+            "no phone bears for more than about four others, and no laptop for more than seven.",
+            f"The page takes part in calls of at most {MESH_MEMBERS}; set that, unless your clients send no media.",
+        )
+
+
+def _refused_by_browsers(config: Config) -> Iterator[tuple[KeyPath, str, str]]:
+    for server in config.ice.servers:
+        for url in server.urls:
+            if url.startswith("stuns:"):
+                yield (
+                    ("ice", "servers"),
+                    f"{url} is refused by browsers (Firefox) or not used, since they have no STUN over TLS.",
+                    "Use stun:, or turns: for a server that has to be reached over TLS.",
+                )
+
+
+def _read_only_directory(config: Config) -> Iterator[tuple[KeyPath, str, str]]:
+    existing = _nearest_existing(config.data_dir)
+    if existing is not None and not os.access(existing, os.W_OK | os.X_OK):
+        yield (
+            ("data_dir",),
+            f"{existing} cannot be written by this user, so that sessions end with the process.",
+            "Give it to the user that signald runs under, with mode 0700, or name another directory.",
+        )

@@ -1,0 +1,192 @@
+"""Tests of `signald.config.checks`: nothing dangerous or impossible passes, and each sentence names its setting."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from textwrap import dedent
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.config.checks import MESH_MEMBERS, doubts
+from signald.config.sources import Effective, load
+from signald.config.values import ConfigError
+
+SECRET = "hunter2-hunter2-hunter2-hunter2-hunter2"
+
+
+class ChecksCase(SynchronousTestCase):
+    """A base class with a configuration file."""
+
+    def setUp(self) -> None:
+        """Create a directory."""
+        self.folder = Path(self.mktemp()).resolve()
+        self.folder.mkdir()
+        self.file = self.folder / "signald.toml"
+
+    def load(self, text: str, **environment: str) -> Effective:
+        """Return the effective configuration of a file and environment variables."""
+        self.file.write_text(dedent(text))
+        return load([], self.file, {"XDG_DATA_HOME": str(self.folder), **environment})
+
+    def refusals(self, text: str, **environment: str) -> list[str]:
+        """Return the sentences with which a configuration is refused, without the directory of the file."""
+        error = self.assertRaises(ConfigError, self.load, text, **environment)
+        return str(error).replace(f"{self.folder}/", "").splitlines()
+
+    def doubts(self, text: str, **environment: str) -> list[str]:
+        """Return the warnings about a configuration, without the directory of the file."""
+        effective = self.load(text, **environment)
+        return [str(one).replace(f"{self.folder}/", "") for one in doubts(effective.config, effective.where)]
+
+
+class RefusalTests(ChecksCase):
+    """Tests of what cannot be meant."""
+
+    def test_everybody_a_proxy(self) -> None:
+        """Networks that cover all addresses of a family are refused, alone or together, wherever they are set."""
+        for networks in (
+            '"0.0.0.0/0"',
+            '"0.0.0.0/1", "128.0.0.0/1"',
+            '"::/0"',
+            '"10.0.0.0/8", "::/1", "8000::/1"',
+            '"0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2", "::1"',
+        ):
+            [said] = self.refusals(f"trusted_proxies = [{networks}]")
+            self.assertRegex(
+                said, r"\Asignald.toml, line 1, trusted_proxies: expected the addresses of your proxies, got"
+            )
+        [said] = self.refusals("", SIGNALD_TRUSTED_PROXIES="0.0.0.0/0")
+        self.assertTrue(said.startswith("SIGNALD_TRUSTED_PROXIES: "))
+        for networks in ('"0.0.0.0/1"', '"10.0.0.0/8", "fd00::/8"', '"0.0.0.0/1", "8000::/1"'):
+            self.load(f"trusted_proxies = [{networks}]")
+
+    def test_one_port_twice(self) -> None:
+        """Two listeners on the same address need two ports; 0 is a free one each time."""
+        for text, sentence in (
+            ("ws_port = 9000", "line 1, ws_port: expected a port of its own, got 9000, which is that of port;"),
+            (
+                "port = 80\n[operations]\nport = 80",
+                "line 3, operations.port: expected a port of its own, got 80, which is that of port;",
+            ),
+            (
+                'interface = "192.0.2.1"\nws_port = 80\n[operations]\nport = 80\ninterface = "0.0.0.0"',
+                "line 4, operations.port: expected a port of its own, got 80, which is that of ws_port;",
+            ),
+        ):
+            [said] = self.refusals(text)
+            self.assertEqual(said, f"signald.toml, {sentence} choose another one.")
+        self.load("port = 0\nws_port = 0\n[operations]\nport = 0")
+        self.load('interface = "192.0.2.1"\n[operations]\nport = 9000')
+
+    def test_data_directory(self) -> None:
+        """A file, and a directory below a file, are refused."""
+        (self.folder / "file").touch()
+        for name in ("file", "file/below", "file/below/it"):
+            said = self.refusals(f'data_dir = "{name}"')
+            self.assertEqual(
+                said, ["signald.toml, line 1, data_dir: expected a directory, found something else at file."]
+            )
+        self.load('data_dir = "none/yet"')
+
+    def test_a_secret_in_the_place_of_a_file(self) -> None:
+        """The text of a setting that names a secret's file is not repeated while there is no such file."""
+        texts = {
+            "ice.turn_secret_file": 'turn_urls = ["turn:turn.example"]\nturn_secret_file',
+            "tokens.secret_file": "secret_file",
+            "webhook.secret_file": 'url = "https://a.example"\nsecret_file',
+            "operations.admin_token_file": "admin_token_file",
+        }
+        for value in (SECRET, SECRET * 20, f"{SECRET}/x"):
+            for setting, lines in texts.items():
+                said = self.refusals(f'[{setting.partition(".")[0]}]\n{lines} = "{value}"')
+                line = 2 + lines.count("\n")
+                expected = "there is no such file; expected the name of a file, and not the secret itself."
+                self.assertEqual(said, [f"signald.toml, line {line}, {setting}: {expected}"])
+        (self.folder / "cert.pem").touch()
+        pem = '"""-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----"""'
+        self.assertNotIn("MIGH", "".join(self.refusals(f'certificate = "cert.pem"\nkey = {pem}')))
+        [sentence] = self.refusals(f'certificate = {pem}\nkey = "cert.pem"')
+        self.assertEqual(
+            sentence, "signald.toml, line 1, certificate: expected the name of a file, and there is none of this name."
+        )
+
+    def test_other_files(self) -> None:
+        """The name of a missing file that holds no secret is repeated."""
+        (self.folder / "a.pem").touch()
+        [said] = self.refusals('[tokens]\nkey_files = ["a.pem", "b.pem"]')
+        sentence = "expected the name of a file, and there is none of this name: b.pem."
+        self.assertEqual(said, f"signald.toml, line 2, tokens.key_files: {sentence}")
+
+    def test_a_folder_that_may_not_be_searched(self) -> None:
+        """A file of which nothing can be known is left to whoever reads it."""
+        stat = Path.stat
+
+        def denied(path: Path) -> os.stat_result:
+            if path.name in ("secret", "data"):
+                raise PermissionError(13, "Permission denied")
+            return stat(path)
+
+        (self.folder / "data").mkdir()
+        self.patch(Path, "stat", denied)
+        self.load('data_dir = "data"\n[tokens]\nsecret_file = "secret"')
+
+    def test_urls(self) -> None:
+        """A URL is refused in the place of a file, and is not repeated, since it may contain a password."""
+        url = f"https://user:{SECRET}@id.example/jwks"
+        sentence = "expected the name of a file or directory, got a URL; download it, and name the file."
+        for setting, text in (
+            ("tokens.jwks_file", f'[tokens]\njwks_file = "{url}"'),
+            ("tokens.key_files", f'[tokens]\nkey_files = ["{url}"]'),
+            ("tokens.secret_file", f'[tokens]\nsecret_file = "{url}"'),
+        ):
+            self.assertEqual(self.refusals(text), [f"signald.toml, line 2, {setting}: {sentence}"])
+        self.assertEqual(self.refusals("", SIGNALD_TOKENS_JWKS_FILE=url), [f"SIGNALD_TOKENS_JWKS_FILE: {sentence}"])
+
+
+class DoubtTests(ChecksCase):
+    """Tests of what hardly anybody can want."""
+
+    def test_none(self) -> None:
+        """An ordinary configuration has no warnings."""
+        self.assertEqual(self.doubts('[operations]\nport = 9090\n[ice]\nservers = ["stun:stun.example"]'), [])
+
+    def test_metrics_for_everybody(self) -> None:
+        """The operator's listener on every address is a warning, unless it has a token."""
+        for address in ("0.0.0.0", "::"):  # noqa: S104 # nothing is bound
+            [said] = self.doubts(f'[operations]\nport = 9090\ninterface = "{address}"')
+            self.assertRegex(said, rf"\Asignald.toml, line 3, operations.interface: {address} is every address of this")
+        (self.folder / "token").touch()
+        token = 'port = 9090\ninterface = "::"\nadmin_token_file = "token"'
+        self.assertEqual(self.doubts(f"[operations]\n{token}"), [])
+        self.assertEqual(self.doubts('[operations]\ninterface = "::"'), [])
+
+    def test_large_mesh(self) -> None:
+        """Sessions of more members than a call of pages has are a warning."""
+        self.assertEqual(self.doubts(f"[limits]\nsession_members = {MESH_MEMBERS}"), [])
+        [said] = self.doubts("", SIGNALD_LIMITS_SESSION_MEMBERS="50")
+        self.assertRegex(said, r"\ASIGNALD_LIMITS_SESSION_MEMBERS: 50 is more than 8\.")
+
+    def test_refused_by_browsers(self) -> None:
+        """STUN over TLS is a warning, with what to use."""
+        [said] = self.doubts('[ice]\nservers = ["stun:a.example", "stuns:b.example"]')
+        self.assertRegex(
+            said, r"\Asignald.toml, line 2, ice.servers: stuns:b.example is refused .* Use stun:, or turns:"
+        )
+
+    def test_read_only(self) -> None:
+        """A data directory that cannot be written, or made, is a warning."""
+        self.patch(os, "access", lambda path, _mode: path != self.folder)
+        for name in (".", "not/there"):
+            [said] = self.doubts(f'data_dir = "{name}"')
+            self.assertIn(f"line 1, data_dir: {self.folder} cannot be written", said)
+
+    def test_a_directory_of_which_nothing_is_known(self) -> None:
+        """A data directory that cannot be looked at is left to the start."""
+
+        def fails(_path: Path) -> bool:
+            raise OSError
+
+        self.load("")
+        self.patch(os.path, "lexists", fails)
+        self.assertEqual(self.doubts('data_dir = "x"'), [])
