@@ -22,7 +22,6 @@ MESH_MEMBERS = 8
 
 SECRETS: frozenset[KeyPath] = frozenset(
     {
-        ("key",),
         ("ice", "turn_secret_file"),
         ("tokens", "secret_file"),
         ("webhook", "secret_file"),
