@@ -30,7 +30,7 @@ from signald.tap import hold_signals, make_daemon, makeService, stop
 from signald.tls.certificates import CertificateError, SuppliedCertificate
 from tests.support.certificates import write_pair
 from tests.support.connections import MemoryConnection
-from tests.support.endpoints import Endpoint, request, upgrade_request
+from tests.support.endpoints import Endpoint, parse_response, request, upgrade_request
 from tests.support.reactors import ThreadlessReactor, install_reactor
 
 
@@ -122,10 +122,11 @@ class WiringTests(SynchronousTestCase):
             daemon._data_directory.release()
             self.assertEqual(isinstance(daemon.page.factory, ProxyProtocolFactory), proxy_protocol)
 
-    def make_peerjs(self, **settings: Any) -> Daemon:
-        """Create a daemon with these settings of the section `peerjs`."""
+    def make_peerjs(self, base: str = "/", **settings: Any) -> Daemon:
+        """Create a daemon with these settings of the section `peerjs`, whose page has that path."""
         config = Config(
             self.data,
+            path=base,
             port=0,
             interface="127.0.0.1",
             tls=False,
@@ -146,6 +147,19 @@ class WiringTests(SynchronousTestCase):
             self.assertEqual(endpoint.upgrade(path, origin="https://app.example"), status)
             self.assertEqual(len(daemon._draining), 4 if settings else 3)
             endpoint.disconnect()
+
+    def test_below_a_path(self) -> None:
+        """With the setting `path`, page, WebSocket and clients of PeerJS are below it, and nothing is outside."""
+        daemon = self.make_peerjs("/calls/", enabled=True, path="/a/")
+        self.assertEqual(daemon.path, "/calls/")
+        for base, status in (("/calls", 101), ("", 404)):
+            for path in ("/ws", "/a/peerjs?key=peerjs&id=ann&token=t"):
+                endpoint = Endpoint(daemon.page.factory)
+                self.assertEqual(endpoint.upgrade(base + path), status, path)
+                endpoint.disconnect()
+        endpoint = Endpoint(daemon.page.factory)
+        endpoint.send(request("/calls/", {"Host": "localhost"}))
+        self.assertEqual(parse_response(endpoint.answer())[0], 200)
 
     def test_paths_of_the_page(self) -> None:
         """A path of PeerJS's clients that is the page's is told."""

@@ -12,6 +12,7 @@ from tests.suites.e2e.browsers import browser
 from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.clinic import BEHIND_PROXY, LOCALHOST
 from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.program import SCRIPTS, run
 from tests.suites.e2e.reverse_proxy import DEPLOY, Nginx
 from tests.suites.e2e.waiting import until
 from tests.support.public_authority import PublicAuthority
@@ -19,8 +20,11 @@ from tests.support.public_authority import PublicAuthority
 #: JavaScript that returns the path of the service worker that controls the page, or null.
 CONTROLLER = "navigator.serviceWorker.controller && new URL(navigator.serviceWorker.controller.scriptURL).pathname"
 
-#: JavaScript that returns whether the worker of the page is active.
-ACTIVE = "(async () => Boolean((await navigator.serviceWorker.getRegistration())?.active))()"
+#: JavaScript that returns whether the worker of the page is active; without one, the registration is the shop's.
+ACTIVE = """(async () => {
+    const registration = await navigator.serviceWorker.getRegistration();
+    return registration?.active?.scriptURL === new URL("service-worker.js", location).href;
+})()"""
 
 #: JavaScript that chooses Arabic on the page.
 CHOOSE_ARABIC = """void (() => {
@@ -133,6 +137,34 @@ class CallTests(PathCase):
     def test_passed_path(self) -> None:
         """The proxy passes the path on."""
         self.call("Chromium", strips=False)
+
+
+class DirectTests(PathCase):
+    """signald with a path, without a proxy."""
+
+    def test_address(self) -> None:
+        """The terminal shows the path, and a link without its last slash leads to the page with its invitation."""
+        daemon = self.daemon("signald", "--path", "/calls")
+        self.assertIn(f"http://localhost:{daemon.port}/calls/ ", daemon.program.stdout)
+        page = CallPage(self.tab())
+        page.open(f"http://localhost:{daemon.port}/calls?a=b#7Q2M9RT6ZC")
+        address = page.tab.evaluate("location.pathname + location.search + location.hash")
+        self.assertEqual(address, "/calls/?a=b#7Q2M9RT6ZC")
+        self.assertEqual(page.tab.evaluate("document.getElementById('session-input').value"), "7Q2-M9RT-6ZC")
+
+    def test_invalid_path(self) -> None:
+        """A path that cannot be used ends the start with one sentence that names the setting."""
+        file = self.directory / "signald.toml"
+        file.write_text('path = "/calls/../x"\n')
+        command: list[str | Path] = [SCRIPTS / "signald", "--data-dir", self.directory / "data"]
+        for options, status, place in (
+            (["--config", str(file)], 78, "signald.toml, line 1, path"),
+            (["--path", "/calls/../x"], 1, "--path"),
+        ):
+            program = run([*command, *options])
+            self.assertEqual(program.process.returncode, status)
+            self.assertIn(f"{place}: expected a path such as / or /calls/", program.stderr)
+            self.assertEqual(program.stderr.count("\n"), 1)
 
 
 class OfflineTests(PathCase):
