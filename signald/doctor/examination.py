@@ -148,7 +148,7 @@ def _visit(target: DoctorTarget) -> Visit | None:
     if not config.port or _expects_header(config) or port_problem(config.interface, config.port) is None:
         return None
     host = "localhost" if config.interface is None else local_host(config.interface)
-    return Visit(PublicUrl(Target(host, config.port, config.tls)), False, config, target.store, target.now)
+    return Visit(PublicUrl(Target(host, config.port, config.tls), config.path), False, config, target.store, target.now)
 
 
 def _expects_header(config: Config) -> bool:

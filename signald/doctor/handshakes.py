@@ -7,6 +7,7 @@ from hashlib import sha1
 
 from signald.core.errors import ErrorCode
 from signald.doctor.findings import Finding, failure, ok, skipped, warning
+from signald.doctor.page_files import wrong_path
 from signald.doctor.responses import Response
 from signald.doctor.targets import PublicUrl
 from signald.server.reflection import REQUEST, Seen
@@ -55,11 +56,12 @@ def handshake(url: PublicUrl, proof: str | None) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-def judge_handshake(url: PublicUrl, response: Response, seen: Seen | None) -> list[Finding]:
+def judge_handshake(url: PublicUrl, base: str, response: Response, seen: Seen | None) -> list[Finding]:
     """Return findings about whether the proxies pass the Upgrade and Host headers on to signald.
 
     Arguments:
         url: the public URL of the page.
+        base: the path of the page in signald's configuration.
         response: the response to the handshake.
         seen: the request as signald reports to have received it; None if signald did not report it.
 
@@ -67,7 +69,7 @@ def judge_handshake(url: PublicUrl, response: Response, seen: Seen | None) -> li
     if response.status == 101:
         if response.headers.get("sec-websocket-accept") != _ACCEPT:
             text = f"What answers at {url.socket} answers to another request: a cache is between."
-            return [failure("proxy", text, "Let nothing be cached under /ws.")]
+            return [failure("proxy", text, f"Let nothing be cached under {url.path}ws.")]
         if response.headers.get("sec-websocket-protocol") != SUBPROTOCOL:
             text = f"The subprotocol {SUBPROTOCOL} does not come back from {url.socket}."
             return [failure("proxy", text, "Let the proxy pass Sec-WebSocket-Protocol on, both ways.")]
@@ -75,10 +77,10 @@ def judge_handshake(url: PublicUrl, response: Response, seen: Seen | None) -> li
             ok("proxy", "Upgrade is passed on: the WebSocket opens."),
             ok("proxy", "Host is passed on: the page's own origin may connect."),
         ]
-    return [_judge_refusal(url, response, seen)]
+    return [_judge_refusal(url, base, response, seen)]
 
 
-def _judge_refusal(url: PublicUrl, response: Response, seen: Seen | None) -> Finding:
+def _judge_refusal(url: PublicUrl, base: str, response: Response, seen: Seen | None) -> Finding:
     match response.code:
         case ErrorCode.UPGRADE_REQUIRED.value:
             return failure(
@@ -98,10 +100,7 @@ def _judge_refusal(url: PublicUrl, response: Response, seen: Seen | None) -> Fin
         case ErrorCode.GOING_AWAY.value:
             return warning("proxy", "signald is about to stop, and takes no WebSocket now.", "Run the doctor again.")
         case ErrorCode.NOT_FOUND.value:
-            text = f"signald answers, but not for {url.path}ws: the proxy passes on another path."
-            return failure(
-                "proxy", text, "Pass paths on as they are: signald serves the page at / and the socket at /ws."
-            )
+            return wrong_path("proxy", url, base, f"{url.path}ws")
         case str(code):
             return failure("proxy", f"signald refuses the WebSocket: {code}.", "Look the code up in docs/protocol.md.")
         case None:

@@ -15,6 +15,16 @@ from signald.doctor.clock import judge_date
 from signald.doctor.findings import Finding, Mark, failure, skipped
 from signald.doctor.handshakes import handshake, judge_handshake, judge_seen, judge_traffic
 from signald.doctor.http_exchange import Answer, UnreachableError, exchange
+from signald.doctor.page_files import (
+    WORKER,
+    find_style_sheet,
+    is_misdirected,
+    judge_file,
+    judge_no_page,
+    page_ok,
+    page_request,
+)
+from signald.doctor.responses import Response
 from signald.doctor.session import hold_session, judge_idle, judge_session
 from signald.doctor.targets import PublicUrl
 from signald.net.regular_files import read_regular
@@ -60,6 +70,7 @@ async def check_public(reactor: Any, visit: Visit) -> list[Finding]:
             )
         ]
     findings = _judge_certificate(visit, answer) + _judge_answer(visit, answer)
+    findings.append(await _check_page(reactor, visit, answer.response))
     if answer.response.status != 101:
         return [*findings, skipped("websocket", "A session: the WebSocket does not open.")]
     try:
@@ -67,6 +78,33 @@ async def check_public(reactor: Any, visit: Visit) -> list[Finding]:
     except UnreachableError as error:
         return [*findings, failure("websocket", f"{url.socket} cannot be reached: {error}.", "Run the doctor again.")]
     return [*findings, judge_session(url, record)]
+
+
+async def _check_page(reactor: Any, visit: Visit, handshaken: Response) -> Finding:
+    """Load the page, a file that it names and its worker as a browser would, and return what is wrong with the first.
+
+    Arguments:
+        reactor: the reactor, which opens the TCP connections.
+        visit: the page.
+        handshaken: the response to the handshake.
+
+    """
+    url = visit.url
+    if is_misdirected(handshaken):
+        return skipped("page", "The page: the answer for its WebSocket says already what is wrong.")
+    try:
+        page = (await exchange(reactor, url.target, page_request(url, url.path))).response
+        style_sheet = find_style_sheet(url, page)
+        if style_sheet is None:
+            return judge_no_page(url, visit.config.path, page)
+        for path, kind in ((style_sheet, "text/css"), (url.path + WORKER, "text/javascript")):
+            answer = await exchange(reactor, url.target, page_request(url, path))
+            fault = judge_file(url, path, kind, answer.response)
+            if fault is not None:
+                return fault
+    except UnreachableError as error:
+        return failure("page", f"{url.page} cannot be reached: {error}.", "Run the doctor again.")
+    return page_ok(url)
 
 
 async def check_idle(reactor: Any, visit: Visit) -> list[Finding]:
@@ -102,7 +140,7 @@ def _judge_answer(visit: Visit, answer: Answer) -> list[Finding]:
     """Return findings about the proxies and the clock, from the headers of the response."""
     headers, config = answer.response.headers, visit.config
     seen = read_seen(headers[ANSWER.lower()]) if ANSWER.lower() in headers else None
-    findings = judge_handshake(visit.url, answer.response, seen)
+    findings = judge_handshake(visit.url, config.path, answer.response, seen)
     if not visit.is_public:
         # There is no proxy on this path, so that the checks of a proxy pass trivially and only faults are reported.
         findings = [finding for finding in findings if finding.mark is not Mark.OK]

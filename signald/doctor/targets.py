@@ -93,6 +93,11 @@ class PublicUrl:
         return f"http{'s' if self.target.tls else ''}://{self.authority}"
 
     @property
+    def page(self) -> str:
+        """The URL of the page."""
+        return f"{self.origin}{self.path}"
+
+    @property
     def socket(self) -> str:
         """The URL of the signaling WebSocket."""
         return f"ws{'s' if self.target.tls else ''}://{self.authority}{self.path}ws"

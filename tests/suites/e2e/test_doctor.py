@@ -61,12 +61,13 @@ class DoctorTests(SynchronousTestCase):
         self.assertEqual(text, shown(name))
         return failures
 
-    def behind(self, name: str, changes: dict[str, str], *options: str) -> list[Finding]:
-        """Run the doctor on a signald behind an nginx whose file is changed."""
-        daemon = self.daemon()
+    def behind(self, name: str, changes: dict[str, str], *options: str, path: str = "") -> list[Finding]:
+        """Run the doctor on a signald with options behind an nginx whose file is changed, below a path of its URL."""
+        daemon = self.daemon(*BEHIND_PROXY, *options)
         proxy = self.clinic.proxy(Nginx, daemon, changes=changes)
         self.addCleanup(proxy.stop)
-        return self.failures(name, *BEHIND_PROXY, *FEW, *self.clinic.call(daemon), "--url", proxy.url, *options)
+        url = f"{proxy.url}{path}"
+        return self.failures(name, *BEHIND_PROXY, *FEW, *self.clinic.call(daemon), "--url", url, *options)
 
     def test_good(self) -> None:
         """Behind nginx, with a TURN server that shares a secret, the doctor finds no failure and prints no secret."""
@@ -124,6 +125,36 @@ class DoctorTests(SynchronousTestCase):
         """The finding reports that the proxy passes on the client's own X-Forwarded-For."""
         (found,) = self.behind("forged", {FORWARDED_LINE: ""})
         self.assertIn("that a client has made up", found.text)
+
+    def test_good_under_a_path(self) -> None:
+        """Under a path the doctor finds no failure, whether the proxy strips the path or passes it on."""
+        for strips, options in ((True, ()), (False, ("--path", "/calls"))):
+            daemon = Daemon(self.clinic.directory / f"signald-{strips}", *BEHIND_PROXY, *options)
+            self.addCleanup(daemon.stop)
+            proxy = self.clinic.proxy(Nginx, daemon, changes=Nginx.under_a_path(strips=strips))
+            self.addCleanup(proxy.stop)
+            url = f"{proxy.url}calls"
+            call = self.clinic.call(daemon)
+            status, findings = self.clinic.examine(*BEHIND_PROXY, *FEW, *options, *call, "--url", url)
+            self.assertEqual(status, 0, findings)
+            self.assertIn(f"The page at {url}/ comes", " ".join(finding.text for finding in findings))
+
+    def test_files_are_not_passed_on(self) -> None:
+        """The finding names a file of the page that does not come, although page and WebSocket do."""
+        other = "location / {\n            return 404;\n        }\n"
+        only = f"{other}        location ~ ^/calls/(ws)?$ {{\n            rewrite ^/calls(/.*)$ $1 break;"
+        (found,) = self.behind("files", {"location / {": only}, path="calls/")
+        self.assertIn("comes, but it does not start: /calls/assets/style.", found.text)
+
+    def test_path_is_not_stripped(self) -> None:
+        """The finding reports that the proxy passes a path on which signald does not expect."""
+        (found,) = self.behind("path", Nginx.under_a_path(strips=False), path="calls/")
+        self.assertIn("signald answers, but not for /calls/ws: the proxy passes /calls on", found.text)
+
+    def test_path_is_stripped(self) -> None:
+        """The finding reports that the proxy strips the path which signald expects."""
+        (found,) = self.behind("stripped", Nginx.under_a_path(strips=True), "--path", "/calls", path="calls/")
+        self.assertIn("signald answers, but not for /calls/ws: the proxy strips /calls", found.text)
 
     def test_short_timeout(self) -> None:
         """The finding reports that the proxy closes an idle WebSocket before signald sends a ping."""

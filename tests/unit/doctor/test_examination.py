@@ -14,6 +14,7 @@ from unittest.mock import Mock
 from attrs import evolve
 from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.test.iosim import FakeTransport, connect
 from twisted.trial.unittest import SynchronousTestCase
@@ -261,6 +262,27 @@ class ExaminationTests(SynchronousTestCase):
         """Without a public address, the page is looked for at this machine's own port if a process listens on it."""
         (text,) = self.texts("public", port=self.open_port())
         self.assertIn("cannot be reached: nothing listens there", text)
+
+    def test_path_of_this_machine(self) -> None:
+        """The page is looked for below the path of the configuration."""
+        requests: list[bytes] = []
+
+        class Recorder(Protocol):
+            """A server that records what it receives, and closes the connection."""
+
+            def dataReceived(self, data: bytes) -> None:
+                """Record the first line."""
+                requests.append(data.partition(b"\r\n")[0])
+                assert self.transport is not None
+                self.transport.loseConnection()
+
+        config = evolve(self.target.config, tls=False, interface="127.0.0.1", port=self.open_port(), path="/calls/")
+        network = MemoryNetwork()
+        network.site = Factory.forProtocol(Recorder)
+        done = Deferred.fromCoroutine(examine(evolve(self.target, config=config), network, self.in_thread))
+        network.run_for(1.0)
+        self.successResultOf(done)
+        self.assertIn(b"GET /calls/ws HTTP/1.1", requests)
 
     def test_page_behind_a_proxy_header(self) -> None:
         """The page is not looked for at a port on which signald would expect a PROXY header from this machine."""

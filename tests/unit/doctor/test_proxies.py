@@ -65,7 +65,7 @@ class HandshakeTests(SynchronousTestCase):
     def judge(self, response: Response | None, seen: Seen | None = None) -> list[Finding]:
         """Return the findings about a response."""
         assert response is not None
-        return judge_handshake(URL, response, seen)
+        return judge_handshake(URL, "/", response, seen)
 
     def test_request(self) -> None:
         """The request looks like a browser's, but has a forged X-Forwarded-For header, and a proof if there is one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from signald.doctor.findings import Finding, Mark
 from signald.doctor.ports import is_signald
 from signald.doctor.public import Visit, check_idle, check_public
 from signald.doctor.targets import PublicUrl, Target
+from signald.page.assets import REVALIDATED, Asset, Representation
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.forwarding_traffic import ForwardingTraffic
 from signald.server.reflection import RequestReflector
+from signald.server.site import SignalingSite
 from signald.server.web import make_site
 from signald.tls.context import ServerTLS, TLSFactory, server_context
 from tests.support.endpoints import PlainDialect, RecordingSwitchboard
@@ -33,6 +36,19 @@ from tests.support.public_authority import PublicAuthority
 from tests.support.reactors import install_reactor
 
 SECRET = bytes(range(32))
+
+
+STYLE_SHEET = "/assets/style.0123456789abcdef.css"
+
+PAGE = {
+    path: Asset(path, kind, REVALIDATED, {"identity": Representation(body, '"etag"')})
+    for path, kind, body in (
+        ("/", "text/html; charset=utf-8", f'<link rel="stylesheet" href=".{STYLE_SHEET}">'.encode() + b" " * 70_000),
+        (STYLE_SHEET, "text/css; charset=utf-8", b"body {}"),
+        ("/service-worker.js", "text/javascript; charset=utf-8", b"// worker"),
+    )
+}
+"""What the doctor loads of a page, which is longer than what it reads of it."""
 
 
 class Dialect(PlainDialect):
@@ -66,22 +82,28 @@ class PublicTests(SynchronousTestCase):
         self.limits = Limits(ping_seconds=2.0, pong_seconds=1.0)
         self.network = MemoryNetwork()
         self.traffic = ForwardingTraffic()
+        self.site = self.make_site()
+
+    def make_site(self, base: str = "/", assets: Mapping[str, Asset] = PAGE) -> SignalingSite:
+        """Create a site whose page has that path."""
         admission = Admission(self.limits, [ip_network("127.0.0.1")])
         signaling = SignalingFactory(
             make_port(
                 self.network,
                 self.record.as_switchboard,
                 dialects=[Dialect],
+                base=base,
                 limits=self.limits,
                 admission=admission,
                 reflector=RequestReflector(SECRET, lambda: NOW, self.traffic),
             )
         )
-        self.site = make_site({}, signaling, self.limits, self.network, None, False)
+        return make_site(assets, signaling, self.limits, self.network, None, False, base)
 
-    def visit(self, url: str = "http://calls.example.org/", *, is_public: bool = True) -> Visit:
-        """Return a visit of a URL."""
-        config = Config(self.path, tls=False, trusted_proxies=(ip_network("127.0.0.1"),), limits=self.limits)
+    def visit(self, url: str = "http://calls.example.org/", *, is_public: bool = True, base: str = "/") -> Visit:
+        """Return a visit of a URL, by an operator whose configuration has that path."""
+        proxies = (ip_network("127.0.0.1"),)
+        config = Config(self.path, path=base, tls=False, trusted_proxies=proxies, limits=self.limits)
         return Visit(PublicUrl.read(url), is_public, config, trusted_store([]), NOW)
 
     def send_welcome(self) -> None:
@@ -92,8 +114,9 @@ class PublicTests(SynchronousTestCase):
     def findings(self, check: Any, seconds: float = 1.0) -> list[Finding]:
         """Run a check and return its findings."""
         done: Deferred[list[Finding]] = Deferred.fromCoroutine(check)
-        self.network.run_for(0.5)
-        self.send_welcome()
+        for _ in range(2):  # over TLS the page takes most of the first half second
+            self.network.run_for(0.5)
+            self.send_welcome()
         self.network.run_for(seconds)
         return self.successResultOf(done)
 
@@ -163,12 +186,55 @@ class PublicTests(SynchronousTestCase):
         found = self.findings(check_public(self.network, self.visit("http://calls.example.org/wrong/")))
         self.assertEqual((found[-1].topic, found[-1].mark), ("websocket", Mark.SKIPPED))
 
+    def page_findings(self, visit: Visit) -> list[Finding]:
+        """Return the findings about the page, and the failures about its WebSocket."""
+        found = self.findings(check_public(self.network, visit))
+        return [one for one in found if one.topic == "page" or (one.topic == "proxy" and "not for" in one.text)]
+
+    def test_page(self) -> None:
+        """The page, the style sheet that it names and its worker are loaded, also below a path."""
+        for base in ("/", "/calls/"):
+            self.network.site = self.make_site(base)
+            (found,) = self.page_findings(self.visit(f"http://calls.example.org{base}", base=base))
+            text = f"The page at http://calls.example.org{base} comes, with its style sheet and its worker."
+            self.assertEqual((found.mark, found.text), (Mark.OK, text))
+
+    def test_page_without_its_files(self) -> None:
+        """A page whose style sheet or worker is not there is a failure, although the page and the WebSocket are."""
+        for missing, harm in ((STYLE_SHEET, "it does not start"), ("/service-worker.js", "it cannot be installed")):
+            self.network.site = self.make_site(assets={path: one for path, one in PAGE.items() if path != missing})
+            (found,) = self.page_findings(self.visit())
+            self.assertEqual(found.mark, Mark.FAILURE)
+            self.assertIn(f"comes, but {harm}", found.text)
+            self.assertIn(f"{missing} answers 404.", found.text)
+
+    def test_another_page(self) -> None:
+        """A page that is not signald's is a failure, although the WebSocket opens."""
+        other = evolve(PAGE["/"], representations={"identity": Representation(b"<html>", '"x"')})
+        for assets in ({"/": other}, {}):
+            self.network.site = self.make_site(assets=assets)
+            (found,) = [one for one in self.findings(check_public(self.network, self.visit())) if one.topic == "page"]
+            self.assertEqual(found.mark, Mark.FAILURE)
+
+    def test_wrong_paths(self) -> None:
+        """If signald serves another path, the one finding says which path is wrong, and the page is not loaded."""
+        for served, base, public, cause in (
+            ("/", "/", "/calls/", "the proxy passes /calls on, and signald's path is /."),
+            ("/calls/", "/calls/", "/", "signald's path is /calls/."),
+            ("/", "/calls/", "/calls/", "the proxy strips /calls, or changes it, and signald's path is /calls/."),
+        ):
+            self.network.site = self.make_site(served)
+            wrong, page = self.page_findings(self.visit(f"http://calls.example.org{public}", base=base))
+            self.assertEqual((wrong.topic, wrong.mark, page.mark), ("proxy", Mark.FAILURE, Mark.SKIPPED))
+            self.assertIn(f"signald answers, but not for {public}ws: {cause}", wrong.text)
+
     def test_lost_after_the_handshake(self) -> None:
-        """If the server stops between the handshake and the session, the session is reported as unreachable."""
+        """If the server stops between the handshake and the rest, page and session are reported as unreachable."""
         self.network.site = Once(self.network, self.site)
-        found = self.findings(check_public(self.network, self.visit()))[-1]
-        self.assertEqual((found.topic, found.mark), ("websocket", Mark.FAILURE))
-        self.assertIn("cannot be reached: nothing listens there", found.text)
+        page, session = self.findings(check_public(self.network, self.visit()))[-2:]
+        for found, topic in ((page, "page"), (session, "websocket")):
+            self.assertEqual((found.topic, found.mark), (topic, Mark.FAILURE))
+            self.assertIn("cannot be reached: nothing listens there", found.text)
 
     def test_idle_without_a_welcome(self) -> None:
         """The idle check is skipped if the server does not respond to hello."""
