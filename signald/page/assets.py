@@ -156,7 +156,7 @@ def _bundles(page: Traversable, client: Traversable, build: Builder) -> dict[str
         return {
             BUNDLE: make_bundle(page, client, compiler, build),
             CALL: make_call_bundle(page, client, compiler, build),
-            EXTRAS: make_extras(page, compiler, build),
+            EXTRAS: make_extras(page, client, compiler, build),
         }
     except subprocess.SubprocessError as error:
         raise AssetError(f"the page's Python cannot be compiled: {error}") from None

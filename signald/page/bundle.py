@@ -18,6 +18,7 @@ from signald.page.build_cache import Builder, build_uncached, pack
 __all__ = ["find_compiler", "make_bundle", "make_call_bundle", "make_extras"]
 
 PAGE = "signald_page/client/"
+MODEL = PAGE + "model/"
 EXTRAS = PAGE + "extras/"
 """The folders of the page's modules, below its import root."""
 
@@ -56,7 +57,8 @@ def make_bundle(
 
     """
     modules = _all_modules(page, client)
-    later = _only_in_calls(modules, build)
+    divided = _divide(modules, build)
+    later = divided["calls"] | divided["extras"]
     return _bundle({path: module for path, module in modules.items() if path not in later}, compiler, build)
 
 
@@ -65,7 +67,7 @@ def make_call_bundle(
 ) -> bytes:
     """Bundle the modules that are imported through `CALL` alone; arguments and errors are those of `make_bundle`."""
     modules = _all_modules(page, client)
-    return _bundle({path: modules[path] for path in _only_in_calls(modules, build)}, compiler, build)
+    return _bundle({path: modules[path] for path in _divide(modules, build)["calls"]}, compiler, build)
 
 
 def _all_modules(page: Traversable, client: Traversable) -> dict[str, Traversable]:
@@ -81,20 +83,28 @@ def _all_modules(page: Traversable, client: Traversable) -> dict[str, Traversabl
     }
 
 
-def _only_in_calls(modules: Mapping[str, Traversable], build: Builder) -> set[str]:
-    """Return the modules that are imported through `CALL` alone."""
+def _divide(modules: Mapping[str, Traversable], build: Builder) -> dict[str, set[str]]:
+    """Return the modules that the start screen does without.
+
+    They are `"calls"`, the modules that are imported through `CALL` alone, and `"extras"`, those of the model that
+    nothing imports but the modules that a page fetches on demand.
+    """
     sources = {path: module.read_bytes() for path, module in modules.items()}
 
     def find(_packed_sources: bytes) -> bytes:
         imports = {path: _imports(path, source.decode()) for path, source in sources.items()}
-        return json.dumps(sorted(_reached(imports) - _reached(imports, without=CALL))).encode()
+        reached = _reached(imports)
+        model = {path for path in modules if path.startswith(MODEL) and not path.endswith("/__init__.py")}
+        divided = {"calls": reached - _reached(imports, without=CALL), "extras": model - reached}
+        return json.dumps({name: sorted(paths) for name, paths in divided.items()}).encode()
 
     # To parse a hundred modules takes a second, which a start of the daemon cannot wait for.
-    return set(json.loads(build("modules of calls", pack(sources), find)))
+    divided = json.loads(build("modules by bundle", pack(sources), find))
+    return {name: set(paths) for name, paths in divided.items()}
 
 
 def _reached(imports: Mapping[str, Iterable[str]], without: str = "") -> set[str]:
-    """Return the modules that are imported from `START` on, where one module imports nothing."""
+    """Return the modules that `START` imports, directly or not, other than through the module `without`."""
     found, waiting = set[str](), [START]
     while waiting:
         path = waiting.pop()
@@ -121,9 +131,14 @@ def _imports(path: str, source: str) -> set[str]:
     return found
 
 
-def make_extras(page: Traversable, compiler: Path | None, build: Builder = build_uncached) -> bytes:
+def make_extras(
+    page: Traversable, client: Traversable, compiler: Path | None, build: Builder = build_uncached
+) -> bytes:
     """Bundle the modules that a page fetches on demand; arguments and errors are those of `make_bundle`."""
-    return _bundle(dict(_modules(page / "client" / "extras", EXTRAS)), compiler, build)
+    modules = _all_modules(page, client)
+    extras = dict(_modules(page / "client" / "extras", EXTRAS))
+    models = {path: modules[path] for path in _divide(modules, build)["extras"]}
+    return _bundle(extras | models, compiler, build)
 
 
 def _bundle(modules: Mapping[str, Traversable], compiler: Path | None, build: Builder) -> bytes:

@@ -40,9 +40,17 @@ class BundleTests(SynchronousTestCase):
 
     def test_extras(self) -> None:
         """Modules that are loaded on demand are in the second bundle, and in that alone."""
-        extras = unpack(make_extras(PACKAGES[0], compiler=None))
+        extras = unpack(make_extras(*PACKAGES, compiler=None))
         self.assertIn("signald_page/client/extras/__init__.py", extras)
-        self.assertEqual(set(extras) & set(unpack(make_bundle(*PACKAGES, compiler=None))), set())
+        for bundle in (make_bundle, make_call_bundle):
+            self.assertEqual(set(extras) & set(unpack(bundle(*PACKAGES, compiler=None))), set())
+
+    def test_model_of_extras(self) -> None:
+        """What extras alone import of the model is fetched with them; what others import as well is not."""
+        extras = unpack(make_extras(*PACKAGES, compiler=None))
+        self.assertIn("signald_page/client/model/control_viewer.py", extras)
+        for name in ("model/layout.py", "model/__init__.py", "browser/tiles.py"):
+            self.assertNotIn("signald_page/client/" + name, extras)
 
     def test_calls(self) -> None:
         """What only a call imports is in a bundle of its own; what the start screen imports as well is not."""
