@@ -1,4 +1,4 @@
-"""Serves the JSON Schema and the AsyncAPI document of the native protocol, and the JSON Schema of remote control."""
+"""Serves the JSON Schema and the AsyncAPI document of the native protocol, and the schemas of what members exchange."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _TYPES = {
     "signald.1.schema.json": "application/schema+json",
     "signald.1.asyncapi.json": "application/vnd.aai.asyncapi+json",
     "signald.control.1.schema.json": "application/schema+json",
+    "signald.pointing.1.schema.json": "application/schema+json",
 }
 
 

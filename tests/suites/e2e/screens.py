@@ -32,6 +32,26 @@ NO_WEBASSEMBLY = "delete globalThis.WebAssembly"
 #: JavaScript that makes a browser of 2020: without menus that float.
 OLD = "delete HTMLElement.prototype.popover"
 
+#: JavaScript that makes the browser share a drawn screen of 1600 by 900 in place of a real one.
+DRAWN_SCREEN = """MediaDevices.prototype.getDisplayMedia = async () => {
+    const canvas = Object.assign(document.createElement('canvas'), {width: 1600, height: 900});
+    const pen = canvas.getContext('2d');
+    let count = 0;
+    const draw = () => {
+        pen.fillStyle = '#fff';
+        pen.fillRect(0, 0, 1600, 900);
+        pen.fillStyle = '#182c44';
+        pen.fillRect(0, 0, 1600, 80);
+        pen.fillRect(1000, 200, 500, 600);
+        pen.font = '40px sans-serif';
+        for (let line = 0; line < 12; line++) pen.fillText(`Line ${line} of a text that is shown`, 80, 180 + 56 * line);
+        pen.fillText(String(count++), 1500, 880);
+    };
+    draw();
+    setInterval(draw, 200);
+    return canvas.captureStream(5);
+}"""
+
 
 class ScreenTestCase(CallTestCase):
     """A test case with a daemon and pages in Chromium, which are closed at the end of each test."""
@@ -217,6 +237,26 @@ def host_of_a_call(case: ScreenTestCase) -> Screens:
     yield "ended", page
 
 
+def with_a_shared_screen(case: ScreenTestCase) -> Screens:
+    """Visit a viewer's screen on which a screen is shared, and on which the person points."""
+    host = case.chromium_page(prepare=DRAWN_SCREEN)
+    host.tab.type("#name", "Ann")
+    page = case.chromium_page(fragment=host.host())
+    page.tab.type("#name", "Bob")
+    page.join()
+    host.wait_for("connected")
+    host.tab.click("#share")
+    screen = "document.querySelector('[data-screen=true]')?.dataset.picture === 'true'"
+    until(lambda: page.tab.evaluate(screen) and page.shown("point"), PATIENCE, "the screen")
+    yield "screen", page
+    host.tab.click("#point")
+    page.tab.click("#point")
+    until(lambda: page.tab.evaluate("document.activeElement.className") == "marks", PATIENCE, "the focus")
+    until(lambda: host.tab.evaluate(screen), PATIENCE, "the preview")
+    yield "pointing", page
+    yield "own-screen", host
+
+
 def host_with_a_lobby(case: ScreenTestCase) -> Screens:
     """Visit the host's screen while a person waits in the lobby."""
     page = case.chromium_page()
@@ -262,6 +302,7 @@ JOURNEYS: tuple[Callable[[ScreenTestCase], Screens], ...] = (
     invited,
     without_devices,
     host_of_a_call,
+    with_a_shared_screen,
     host_with_a_lobby,
     without_a_path,
     with_a_peer_that_freezes,

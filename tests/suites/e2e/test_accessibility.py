@@ -18,6 +18,7 @@ from tests.suites.e2e.screens import (
     lacking,
     tab_of,
     with_a_peer_that_freezes,
+    with_a_shared_screen,
     without_a_path,
     without_devices,
 )
@@ -84,6 +85,10 @@ class AccessibilityTests(ScreenTestCase):
     def test_host_of_a_call(self) -> None:
         """A host's screens are accessible: waiting, connected, six members, no signaling connection, the end."""
         self.look(host_of_a_call)
+
+    def test_with_a_shared_screen(self) -> None:
+        """A shared screen, pointing on it, and the preview of a person's own screen are accessible."""
+        self.look(with_a_shared_screen)
 
     def test_host_with_a_lobby(self) -> None:
         """The host's screen with a person in the lobby is accessible."""

@@ -12,26 +12,13 @@ from tests.suites.e2e import report
 from tests.suites.e2e.browsers import browser
 from tests.suites.e2e.call_page import PATIENCE
 from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.hostile_channel import SEND_TO_ALL
 from tests.suites.e2e.screen_peer import ScreenPeer, ViewerPage
 from tests.suites.e2e.waiting import until
 from tests.support.x_display import Recorder, XDisplay
 
 #: Milliseconds from a press in the page to the frame that shows what came of it (docs/remote-control.md).
 DELAY_LIMIT = 150.0
-
-#: JavaScript that keeps the page's data channels, through which a program could send anything.
-HOSTILE = """(() => {
-    const original = RTCPeerConnection.prototype.createDataChannel;
-    const channels = [];
-    RTCPeerConnection.prototype.createDataChannel = function (...args) {
-        channels.push(original.apply(this, args));
-        return channels.at(-1);
-    };
-    // Another page ignores messages that it does not know.
-    window.sendToAll = (...messages) => {
-        for (const channel of channels) for (const message of messages) channel.send(JSON.stringify(message));
-    };
-})()"""
 
 #: JavaScript that measures the milliseconds from each press of the left button to the first frame that is different.
 MEASURE = """(() => {
@@ -246,6 +233,28 @@ class EventTests(ControlCase):
         self.assertLessEqual(delays[5], DELAY_LIMIT)
 
 
+class PointingTests(ControlCase):
+    """Pointing on a screen that can be controlled."""
+
+    def test_not_while_controlling(self) -> None:
+        """A viewer who points points no longer once they have control, and can point again afterwards."""
+        peer = self.screen("--control", "ask", "--unverified")
+        page = self.viewer(peer.session())
+        pressed = "document.getElementById('point').getAttribute('aria-pressed')"
+        page.tab.click("#point")
+        until(lambda: page.tab.evaluate(pressed) == "true", PATIENCE, "pointing")
+        page.ask()
+        peer.answer("yes")
+        page.wait_for_status("You control")
+        until(lambda: not page.shown("point"), PATIENCE, "no button")
+        self.assertEqual(page.tab.evaluate(pressed), "false")
+        page.tab.page.mouse.click(*page.place(0.25, 0.75))  # type: ignore[attr-defined] # Chromium's
+        until(lambda: self.display.pointer() == (200, 450), PATIENCE, "the pointer of the computer")
+        page.tab.click(".control-bar button:last-child")
+        until(lambda: page.shown("point"), PATIENCE, "the button")
+        self.assertEqual(peer.report()["control"]["refused"], {})
+
+
 class EndTests(ControlCase):
     """The end of control."""
 
@@ -332,7 +341,7 @@ class RefusalTests(ControlCase):
         self.addCleanup(tab.close)
         page = ViewerPage(tab)
         page.open(self.daemon.url)
-        tab.evaluate(HOSTILE)
+        tab.evaluate(SEND_TO_ALL)
         page.join(peer.session())
         page.wait_for("connected")
         video = "document.querySelector('[data-screen=true] video')?.videoWidth"
@@ -388,8 +397,8 @@ class RefusalTests(ControlCase):
         """A second viewer, malformed messages, unknown keys and a flood are refused and counted; nothing is pressed."""
         peer = self.screen("--control", "ask", "--unverified", "--capacity", "3")
         session = peer.session()
-        first = self.viewer(session, script=HOSTILE)
-        second = self.viewer(session, "Bob", script=HOSTILE)
+        first = self.viewer(session, script=SEND_TO_ALL)
+        second = self.viewer(session, "Bob", script=SEND_TO_ALL)
         first.ask()
         first.wait_for_status("Waiting")
         peer.answer("yes")

@@ -71,6 +71,7 @@ class WheelTests(SynchronousTestCase):
             "signald/schema/signald.1.asyncapi.json",
             "signald/schema/signald.1.schema.json",
             "signald/schema/signald.control.1.schema.json",
+            "signald/schema/signald.pointing.1.schema.json",
             "signald_client/js/client.mjs",
             "signald_client/signaling/client.py",
             "signald_page/index.html",

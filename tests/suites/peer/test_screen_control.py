@@ -256,6 +256,25 @@ class SessionTests(ControlCase):
         self.assertEqual(self.control.as_plain(), {"grants": 1, "events": 0, "refused": {"closed": 1}})
 
     @asynchronous
+    async def test_pointing(self) -> None:
+        """What viewers point at on the screen is for other viewers: it is neither injected, nor counted, nor answered.
+
+        A viewer in control keeps it.
+        """
+        await self.start_controlled()
+        sent = list(self.ada.sent)
+        for message in (
+            {"type": "point-at", "screen": "computer", "points": [[0.5, 0.5]], "line": 1},
+            {"type": "point-at", "screen": 5, "points": None},
+            {"type": "point-away"},
+        ):
+            self.control.message_received(self.ada, message)
+        self.assertEqual((self.ada.sent, self.injector.commands, self.lines[3:]), (sent, ["show Ada"], []))
+        self.assertEqual(self.control.as_plain(), {"grants": 1, "events": 0, "refused": {}})
+        self.control.message_received(self.ada, PRESS)
+        self.assertEqual(self.injector.commands, ["show Ada", "KeyA"])
+
+    @asynchronous
     async def test_question_withdrawn(self) -> None:
         """When the member leaves who asks, the question is withdrawn, and a yes has no effect."""
         self.start(Rules(ASK, allow_unverified=True))

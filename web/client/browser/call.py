@@ -120,6 +120,11 @@ class Call:
         """The name and version that the server sent; empty until the server has sent its welcome."""
         return "" if self._client.welcome is None else self._client.welcome.server
 
+    @property
+    def user(self) -> str:
+        """The user id of this person; empty until the server has given it."""
+        return self._client.user or ""
+
     # Calls from the page
 
     def devices_settled(self) -> None:

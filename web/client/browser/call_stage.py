@@ -8,12 +8,13 @@ from signald_client.signaling.verification import CONFIRMED
 
 from ..model.avatars import initials
 from ..model.call_clock import CallClock
-from ..model.layout import picture_owner
+from ..model.layout import OWN_SCREEN, picture_owner
 from ..model.shown_pictures import ShownPicture, seen_heights
 from .audio_levels import AudioLevels
 from .bridge import get, now, window
 from .control_loader import ControlLoader
 from .idle_controls import IdleControls
+from .pointing_loader import PointingLoader
 from .quality_monitor import QualityMonitor
 from .stage import Stage
 from .stage_placement import StagePlacement
@@ -67,7 +68,16 @@ class CallStage:
         self._quality_monitor = QualityMonitor(page, state, current, refresh)
         self._trust_badges = TrustBadges(page, state, trust, current.peers)
         self._control_loader = ControlLoader(
-            state, current.messaging, self.tiles, lambda user: trust.verification(user).state == CONFIRMED
+            state, current.messaging, self.tiles, lambda user: trust.verification(user).state == CONFIRMED, refresh
+        )
+        self._pointing_loader = PointingLoader(
+            page=page,
+            state=state,
+            current=current,
+            tiles=self.tiles,
+            screen=devices.screen,
+            controls=lambda: self._control_loader.controls,
+            refresh=refresh,
         )
         page.on_click("hear", self.tiles.play_sound)
 
@@ -85,6 +95,8 @@ class CallStage:
         visible = get(window, "document", "visibilityState") == "visible"
         floating, filling = self.tiles.enlarged_heights()
         for name, height in seen_heights(self._placement.heights, floating, filling, visible).items():
+            if name == OWN_SCREEN:
+                continue
             user, screen = picture_owner(name)
             pictures.append(ShownPicture(user, int(height * ratio), screen, user == speaker))
         self._current.shown_pictures.update(pictures)
@@ -95,6 +107,7 @@ class CallStage:
         self.tiles.show_pictures(self._current.peers(), self._audio_levels.speech)
         self._trust_badges.show()
         self._control_loader.update()
+        self._pointing_loader.update()
         self._quality_monitor.update()
         self._stage.place_self_view()
         self._audio_levels.meter_microphone()

@@ -30,6 +30,11 @@ class CurrentCall:
         self.messaging = PeerMessaging(BrowserJson(), self._send_text)
         self.shown_pictures = ShownPictures(self.messaging)
 
+    @property
+    def user(self) -> str:
+        """The user id of this person; empty between calls, and before the server has given it."""
+        return "" if self.call is None else self.call.user
+
     def end(self) -> None:
         """End the call."""
         if self.call is not None:

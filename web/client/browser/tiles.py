@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ..model import texts
 from ..model.avatars import hue, initials
-from ..model.layout import GRID, SPOTLIGHT, picture_id
+from ..model.layout import GRID, OWN_SCREEN, SPOTLIGHT, picture_id, picture_owner
+from ..model.remote_peer import RemotePeer
 from .audio_output import set_speaker
 from .bridge import BrowserError, Listeners, call, get, now, put, spawn, wait, window
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from ..model.active_speaker import ActiveSpeaker
     from ..model.page_state import PageState
-    from ..model.remote_peer import RemotePeer
     from .page import Page
     from .peer_connection import PeerConnection
 
@@ -191,7 +191,13 @@ class Tile:
 
 
 class Tiles:
-    """All tiles. The first tile is the element `remote-video`; the others are clones of it."""
+    """All tiles. The first tile is the element `remote-video`; the others are clones of it.
+
+    Attributes:
+        own_screen: the `MediaStream` of this person's own shared screen, without its sound; None while this page does
+            not show it.
+
+    """
 
     def __init__(self, page: Page, state: PageState, speaker_id: SpeakerId, refresh: Callable[[], None]) -> None:
         """Use the page's first tile.
@@ -203,6 +209,8 @@ class Tiles:
             refresh: called when the state has changed.
 
         """
+        self.own_screen: Any = None
+        self._own = RemotePeer(picture_owner(OWN_SCREEN)[0])
         self._state = state
         self._speaker_id = speaker_id
         self._refresh = refresh
@@ -229,6 +237,9 @@ class Tiles:
             for name, stream in ((picture_id(user), camera), (picture_id(user, True), screen)):
                 if name in names:
                     wanted[name] = (user, stream)
+        if OWN_SCREEN in names and self.own_screen is not None:
+            wanted[OWN_SCREEN] = (self._own.user, self.own_screen)
+        self._own.name = texts.YOU
         first = self._tiles[0]
         for tile in self._tiles[:]:
             if tile.name and tile.name not in wanted:
@@ -247,9 +258,8 @@ class Tiles:
                 shown[name].show(name, user, stream)
         time = now()
         for tile in self._tiles:
-            tile.label(
-                self._state.participants.find(tile.user), tile.name == large, speech.is_speaking(tile.user, time)
-            )
+            member = self._own if tile.name == OWN_SCREEN else self._state.participants.find(tile.user)
+            tile.label(member, tile.name == large, speech.is_speaking(tile.user, time))
         call(self._remotes, "setAttribute", "data-count", str(len(wanted)))
         call(self._remotes, "setAttribute", "data-layout", SPOTLIGHT if large else GRID)
 

@@ -41,6 +41,7 @@ SHORTCUTS = {
     "talk": "Talk while you hold it",
     "camera": "Camera on or off",
     "share": "Share your screen, or stop",
+    "point": "Point and draw on a shared screen: arrow keys move, Space draws, Esc ends it",
     "chat-button": "Chat",
     "people-button": "People in the call",
     "layout": "All alike, or one large",
@@ -290,3 +291,11 @@ CONTROL_REASONS = {
 CLIPBOARD_SEND = "Send my clipboard"
 CLIPBOARD_GET = "Get its clipboard"
 CLIPBOARD_REFUSED = "The browser does not allow access to the clipboard."
+
+# Pointing on a shared screen
+
+POINTING = "You point: press and move to draw. Esc ends it."
+POINTING_OVER = "You no longer point."
+POINT_HERE = "Shared screen: arrow keys move your pointer, Space draws, Esc ends it"
+DRAWING = "You draw."
+NOT_DRAWING = "You no longer draw."

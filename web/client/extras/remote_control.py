@@ -6,9 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ..browser.bridge import BrowserError, Listeners, call, get, is_embedded, listen, now, spawn, wait, window
-from ..model.control_input import ControlInput, picture_place
+from ..model.control_input import ControlInput
 from ..model.control_viewer import CONTROLLING, ControlViewer
 from ..model.layout import picture_id
+from ..model.picture_box import content_box, picture_place
 from . import extra_texts
 from .control_bar import ControlBar
 
@@ -41,13 +42,19 @@ class RemoteControl:
     """
 
     def __init__(
-        self, state: PageState, messaging: PeerMessaging, tiles: Tiles, is_verified: Callable[[str], bool]
+        self,
+        state: PageState,
+        messaging: PeerMessaging,
+        tiles: Tiles,
+        is_verified: Callable[[str], bool],
+        refresh: Callable[[], None],
     ) -> None:
         """Listen to the window; the arguments are those of `ControlLoader`."""
         self.viewer = ControlViewer(messaging, is_embedded(), self.update, self._copy)
         self._state = state
         self._tiles = tiles
         self._is_verified = is_verified
+        self._refresh = refresh
         self._bars: dict[str, ControlBar] = {}
         platform = get(window, "navigator", "platform") or ""
         self._apple = platform.startswith("Mac") or platform.startswith("iP")  # noqa: PIE810 - MicroPython
@@ -83,6 +90,7 @@ class RemoteControl:
         """Listen to the picture of the screen, and focus it unless the person is writing elsewhere."""
         self._stop()
         self._user, self._figure, self._video = user, figure, video
+        self._refresh()
         self._input = ControlInput(self._apple)
         self._listeners = listeners = Listeners()
         for event, handler in (
@@ -110,6 +118,7 @@ class RemoteControl:
         if self._listeners is None:
             return
         user, self._user = self._user, ""
+        self._refresh()
         self._listeners.end()
         self._listeners = None
         had_focus = call(self._figure, "matches", ":focus")
@@ -176,11 +185,15 @@ class RemoteControl:
     def _place(self, event: Any) -> tuple[float, float]:
         """Return the place of a pointer event in the picture."""
         box = call(self._video, "getBoundingClientRect")
-        left, top = float(get(box, "left")), float(get(box, "top"))
+        left, top, width, height = content_box(
+            float(get(box, "width")),
+            float(get(box, "height")),
+            (float(get(self._video, "videoWidth")), float(get(self._video, "videoHeight"))),
+            False,
+        )
         return picture_place(
             (float(get(event, "clientX")), float(get(event, "clientY"))),
-            (left, top, float(get(box, "width")), float(get(box, "height"))),
-            (float(get(self._video, "videoWidth")), float(get(self._video, "videoHeight"))),
+            (float(get(box, "left")) + left, float(get(box, "top")) + top, width, height),
         )
 
     # The clipboard

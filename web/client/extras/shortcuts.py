@@ -28,6 +28,7 @@ SHORTCUTS = (
     (" ", "Space", TALK),
     ("v", "KeyV", "camera"),
     ("s", "KeyS", "share"),
+    ("d", "KeyD", "point"),
     ("c", "KeyC", "chat-button"),
     ("p", "KeyP", "people-button"),
     ("g", "KeyG", "layout"),

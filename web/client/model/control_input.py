@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     Messages = list[dict[str, Any]]
 
-__all__ = ["ControlInput", "picture_place", "wheel_steps"]
+__all__ = ["ControlInput", "wheel_steps"]
 
 MOVE_INTERVAL = 0.012
 """Least seconds between two messages about the pointer, so that 200 events a second are never reached."""
@@ -160,28 +160,6 @@ class ControlInput:
         message = {"type": "control-" + kind, "x": round(self._place[0], DIGITS), "y": round(self._place[1], DIGITS)}
         message.update(more or {})
         return message
-
-
-def picture_place(
-    point: tuple[float, float], box: tuple[float, float, float, float], size: tuple[float, float]
-) -> tuple[float, float]:
-    """Return the place in a picture as parts of its size; outside of 0 to 1 beside it.
-
-    Arguments:
-        point: x and y in the window.
-        box: left, top, width and height of the video's element, in which the whole picture is shown (`contain`).
-        size: width and height of the picture.
-
-    """
-    left, top, width, height = box
-    if not (size[0] and size[1] and width and height):
-        return 0.0, 0.0
-    scale = min(width / size[0], height / size[1])
-    shown = (size[0] * scale, size[1] * scale)
-    return (
-        (point[0] - left - (width - shown[0]) / 2) / shown[0],
-        (point[1] - top - (height - shown[1]) / 2) / shown[1],
-    )
 
 
 def wheel_steps(delta: float, unit: int) -> float:

@@ -7,9 +7,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .remote_peer import RemotePeer
 
-__all__ = ["CORNERS", "GRID", "SPOTLIGHT", "arrange", "nearest_corner", "next_corner", "picture_id", "picture_owner"]
+__all__ = [
+    "CORNERS",
+    "GRID",
+    "OWN_SCREEN",
+    "SPOTLIGHT",
+    "arrange",
+    "nearest_corner",
+    "next_corner",
+    "picture_id",
+    "picture_owner",
+]
 
 SCREEN = "/screen"
+
+OWN_SCREEN = "/own" + SCREEN
+"""The id of the picture of this person's own shared screen, whose owner no user is."""
 
 GRID = "grid"
 SPOTLIGHT = "spotlight"
@@ -28,7 +41,9 @@ def picture_owner(name: str) -> tuple[str, bool]:
     return (name[: -len(SCREEN)], True) if name.endswith(SCREEN) else (name, False)
 
 
-def arrange(members: list[RemotePeer], pinned: str, mode: str, speaker: str) -> tuple[list[str], str]:
+def arrange(
+    members: list[RemotePeer], pinned: str, mode: str, speaker: str, own_screen: bool = False
+) -> tuple[list[str], str]:
     """Return the pictures in order, and the large one; empty for a grid of equal pictures.
 
     Arguments:
@@ -36,6 +51,7 @@ def arrange(members: list[RemotePeer], pinned: str, mode: str, speaker: str) -> 
         pinned: the picture that the person pinned; empty, or one that is gone, for none.
         mode: `GRID`, `SPOTLIGHT`, or empty, which makes a shared screen large.
         speaker: the user who speaks, or spoke last; empty for nobody.
+        own_screen: whether this person's own shared screen is one of the pictures.
 
     """
     pictures = []
@@ -45,6 +61,8 @@ def arrange(members: list[RemotePeer], pinned: str, mode: str, speaker: str) -> 
         if member.screen:
             screens.append(picture_id(member.user, True))
     pictures += screens
+    if own_screen:
+        pictures.append(OWN_SCREEN)
     if len(pictures) < 2:
         return pictures, ""
     if pinned in pictures:

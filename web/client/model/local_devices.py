@@ -24,6 +24,7 @@ class LocalDevices:
         can_share: whether the browser can share the screen.
         sounds: whether sounds signal what others do in a call.
         sharing: whether the screen is shared.
+        screen_shown: whether this page shows the shared screen as well, since somebody has pointed on it.
         sound_blocked: whether the browser requires a click before it plays sound.
         browser: the browser's family (`devices.browser_family`).
 
@@ -38,7 +39,7 @@ class LocalDevices:
         self._noted = ("", "")
         self.front_camera = self.mute_hints = self.sounds = True
         self.can_flip = False
-        self.can_share = self.sharing = False
+        self.can_share = self.sharing = self.screen_shown = False
         self.browser = "chromium"
         self.reset()
 

@@ -91,9 +91,15 @@ class PageState:
 
     @property
     def pictures(self) -> tuple[list[str], str]:
-        """The pictures of the others, and the large one (`layout.arrange`)."""
-        participants, stage_layout = self.participants, self.layout
-        return layout.arrange(participants.members, stage_layout.pinned, stage_layout.arrangement, participants.speaker)
+        """The pictures of the others and of the own screen, and the large one (`layout.arrange`)."""
+        participants, stage_layout, devices = self.participants, self.layout, self.devices
+        return layout.arrange(
+            participants.members,
+            stage_layout.pinned,
+            stage_layout.arrangement,
+            participants.speaker,
+            devices.sharing and devices.screen_shown,
+        )
 
     @property
     def leads(self) -> bool:

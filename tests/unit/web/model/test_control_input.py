@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_client.control.control_messages import Wheel, decode_message
-from signald_page.client.model.control_input import ControlInput, picture_place
+from signald_page.client.model.control_input import ControlInput
 
 CENTRE = (0.5, 0.5)
 
@@ -77,15 +77,6 @@ class PointerTests(SynchronousTestCase):
         for right, down, unit in turns:
             for message in control.wheel(CENTRE, right, down, unit):
                 self.assertEqual(decode_message(message), Wheel(0.5, 0.5, message["right"], message["down"]))
-
-    def test_place(self) -> None:
-        """A place in the window becomes one in the picture, beside which it is outside of 0 to 1."""
-        box = (100.0, 50.0, 800.0, 600.0)
-        self.assertEqual(picture_place((500.0, 350.0), box, (1920.0, 1080.0)), CENTRE)
-        self.assertEqual(picture_place((100.0, 125.0), box, (1920.0, 1080.0)), (0.0, 0.0))
-        self.assertEqual(picture_place((900.0, 575.0), box, (1920.0, 1080.0)), (1.0, 1.0))
-        self.assertLess(picture_place((500.0, 60.0), box, (1920.0, 1080.0))[1], 0.0)
-        self.assertEqual(picture_place((1.0, 1.0), box, (0.0, 0.0)), (0.0, 0.0))
 
 
 class KeyTests(SynchronousTestCase):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.layout import CORNERS, GRID, SPOTLIGHT, arrange, nearest_corner, next_corner, picture_id
+from signald_page.client.model.layout import (
+    CORNERS,
+    GRID,
+    OWN_SCREEN,
+    SPOTLIGHT,
+    arrange,
+    nearest_corner,
+    next_corner,
+    picture_id,
+    picture_owner,
+)
 from signald_page.client.model.remote_peer import RemotePeer
 
 
@@ -35,6 +45,16 @@ class ArrangeTests(SynchronousTestCase):
         )
         both = participants("ann", "bob", screens=("ann", "bob"))
         self.assertEqual(arrange(both, "", SPOTLIGHT, "ann")[1], "bob/screen")
+
+    def test_own_screen(self) -> None:
+        """The own screen is the last picture; it is large only when it is pinned."""
+        members = participants("ann", screens=("ann",))
+        pictures = ["ann", "ann/screen", OWN_SCREEN]
+        self.assertEqual(arrange(members, "", "", "", True), (pictures, "ann/screen"))
+        self.assertEqual(arrange(members, OWN_SCREEN, "", "", True), (pictures, OWN_SCREEN))
+        self.assertEqual(arrange(participants("ann"), "", "", "", True), (["ann", OWN_SCREEN], ""))
+        self.assertEqual(arrange([], "", "", "", True), ([OWN_SCREEN], ""))
+        self.assertEqual(picture_owner(OWN_SCREEN), ("/own", True))
 
     def test_pinned_picture(self) -> None:
         """A pinned picture is large while it exists."""

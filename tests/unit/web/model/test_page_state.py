@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.messages import RefusalReason, WaitReason
 from signald_page.client.model import notices, page_state, remote_peer, texts
-from signald_page.client.model.layout import GRID
+from signald_page.client.model.layout import GRID, OWN_SCREEN
 from signald_page.client.model.page_state import GUEST, HOST, PageState
 from signald_page.client.model.remote_peer import RemotePeer
 
@@ -800,6 +800,18 @@ class DeviceTests(SynchronousTestCase):
 
 class LayoutTests(SynchronousTestCase):
     """The person can choose the arrangement of pictures."""
+
+    def test_own_screen(self) -> None:
+        """The own screen is a picture while it is shared and shown."""
+        page = guest_page("ann")
+        for sharing, shown, pictures in (
+            (False, False, ["ann"]),
+            (True, False, ["ann"]),
+            (True, True, ["ann", OWN_SCREEN]),
+            (False, True, ["ann"]),
+        ):
+            page.devices.sharing, page.devices.screen_shown = sharing, shown
+            self.assertEqual(page.pictures, (pictures, ""))
 
     def test_first_shared_screen_overrides_the_grid(self) -> None:
         """Only the first shared screen of a participant overrides a chosen grid."""
