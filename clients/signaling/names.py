@@ -57,15 +57,12 @@ MARKS = (
     "1f-1 41-1 2-6 9 3-a a 2e-2 2 76-1 23 77-2 5-1 a 7-2 dc-1 3 3b 2-6 2 2 3-7 7-9 3 31-1e 32-3 31 2-4 2 6 29-8 d-1 "
     "21-3 3-1 2-2 39 2-1 4 2-2 3b-7 3-1 99-2 2-c 2-6 5 7 4-1 c7-3f 2d1-20 bff-2 8e 61-1f 22b-3 6c-1 75d5-3 2-9 21-1 "
     "51-1 111 4 5 1a-1 6 98-1 1b-11 e 27-7 1a-a 2f-2 31 3-3 3-1 28 44-5 3-1 3-1 d 9 30 34 2-2 3-1 6-1 2 2b-1 9 ef 3 5 "
-    "4f31 2e2-f 11-f 3ce e3 96-4 687-2 2-1 6-3 29-2 5 a6-1 23e-3 184-1 9a-a 32-3 7c 37-e 2a 3-1 b-2 32-3 3-1 8 3e-2 "
-    "25-4 2-7 3f d-1 35-8 b-3 3 60-2 3 2-1 7 a1 4-7 16-1 3a-1 4 26-6 4-4 c4-7 3-2 2 18 55-5 2 5-1 2-1 ef-3 7-1 2-1 "
-    "1c-1 56-7 3 2-1 6b 2 3-5 2 66-2 3-3 2-4 104-8 2-1 101-1 2 5 91-3 3-1 5 21-9 29-5 3-3 9 a-5 3-2 2f-c 2-1 197-6 "
-    "2-5 2 53-15 3-6 2-1 2-1 7b-5 4 2-1 2-6 2 49-1 4 2 15c-1 4bfc-4 3c-6 419 40-3 52 4cb9-1 1262-2d 3-16 221-2 12-7 "
-    "3-6 1f-3 95-2 7bc-36 5-31 9 f 17-4 2-e 551-6 2-10 3-6 2-1 2-4 106-6 178 3e-3 5e1-6 6e-6 c17b6-ef"
+    "4f31 2e2-f 11-f"
 )
 """The marks that are drawn on the character before them, and the selectors of its variant: the general categories Mn
-and Me of Unicode 14. In hexadecimal, each range has the distance of its first character from the last one of the range
-before, and, where it has more than one character, the distance between its ends. MicroPython has no such table."""
+and Me of Unicode 14, which MicroPython has no table of. In hexadecimal, each range has the distance of its first
+character from the last one of the range before, and, where it has more than one character, the distance between its
+ends. Those beyond U+FFFF are left out: they belong to rare scripts, and each byte is fetched for the start screen."""
 
 _marks: list[tuple[int, int]] = []
 """The ranges of `MARKS`, once they were needed."""
