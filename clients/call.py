@@ -224,6 +224,11 @@ def _print_report(report: Report, sentences: list[str], *, sends_only: bool = Fa
     sys.stdout.write(report.as_json() + "\n")
     flowed = report.flowed or sends_only
     if report.members and not flowed:
+        if any(member.dtls_state == "failed" for member in report.members):
+            sentences.append(
+                "The DTLS handshake with a member failed, although there was a path to it: its program and this one "
+                "have no cipher suite in common, or its certificate is not that of the offer or answer."
+            )
         sentences.append("Media did not flow both ways.")
     for sentence in sentences[:1]:
         print_error(sentence)

@@ -19,6 +19,7 @@ from aiortc.rtcicetransport import parse_stun_turn_uri
 from aiortc.sdp import candidate_from_sdp
 
 from signald_client.data_channel import ChannelObserver, DataChannel, is_offered
+from signald_client.dtls import accept_rsa_peers, dtls_state
 from signald_client.media import CountingTrack, Media
 from signald_client.report import MemberReport
 from signald_client.signaling import messages
@@ -255,6 +256,7 @@ class PeerConnection:
         if state == "closed":
             return
         self.report.connection_state = state
+        self.report.dtls_state = dtls_state(self._connection)
         if state == "connected" and self.report.seconds_to_connected is None:
             self.report.seconds_to_connected = self._clock() - self._started_at
         if state == "failed":
@@ -316,7 +318,9 @@ def _make_connection(ice_servers: Sequence[messages.IceServer], *, relay_only: b
     # Without a list aiortc would contact a public STUN server.
     servers = [RTCIceServer(_supported_urls(server.urls), server.username, server.credential) for server in ice_servers]
     policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
-    return RTCPeerConnection(RTCConfiguration(iceServers=servers, iceTransportPolicy=policy))
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=servers, iceTransportPolicy=policy))
+    accept_rsa_peers(connection)
+    return connection
 
 
 def _add_tracks(connection: RTCPeerConnection, media: Media) -> dict[str, CountingTrack]:

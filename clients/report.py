@@ -17,6 +17,7 @@ class MemberReport:
         user: the other member's user id.
         connection_state: last state of the peer connection before it was closed.
         ice_state: last state of its ICE connection before it was closed.
+        dtls_state: last state of its DTLS transports before they were closed.
         seconds_to_connected: time from the moment at which both were members; None when they never connected.
         seconds_to_first_frame: time from the same moment to the first received frame of video, or of audio where there
             is no video.
@@ -32,6 +33,7 @@ class MemberReport:
     user: str
     connection_state: str = "new"
     ice_state: str = "new"
+    dtls_state: str = "new"
     seconds_to_connected: float | None = None
     seconds_to_first_frame: float | None = None
     sends: list[str] = field(factory=list)
@@ -60,6 +62,7 @@ class MemberReport:
             "flowed": self.flowed,
             "connection-state": self.connection_state,
             "ice-state": self.ice_state,
+            "dtls-state": self.dtls_state,
             "seconds-to-connected": _rounded(self.seconds_to_connected),
             "seconds-to-first-frame": _rounded(self.seconds_to_first_frame),
             "sends": self.sends,
