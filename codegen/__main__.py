@@ -17,7 +17,7 @@ for _path in (
     sys.stdout.write(f"{_path.name} is up to date.\n")
 
 # The tables import the client's modules, which import the messages that the statements above generate.
-from codegen import tables  # noqa: E402
+from codegen import mistakes, tables  # noqa: E402
 
-for _path in tables.write():
+for _path in (*tables.write(), *mistakes.write()):
     sys.stdout.write(f"{_path.name} is up to date.\n")

@@ -101,7 +101,8 @@ def _choice(value: object, target: type[Enum]) -> Enum:
 def _list(value: object, target: Any) -> Any:
     """Structure a list; cattrs would take a string for a list of its characters."""
     if not isinstance(value, list):
-        raise ConfigError(f"expected a list, got {_excerpt(value, get_args(target)[0] is IceServer)}.")
+        found = _excerpt(value, get_args(target)[0] is IceServer)
+        raise ConfigError(f"expected a list in square brackets, got {found}.")
     return tuple(_converter.structure(one, get_args(target)[0]) for one in value)
 
 

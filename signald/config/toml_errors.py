@@ -16,6 +16,15 @@ _SECTION = re.compile(r"\s*\[(?P<name>[A-Za-z0-9_.-]+)\]\s*(?:#.*)?")
 _BOOLEAN = re.compile(r"(?i:true|false|yes|no|on|off|none|null)\b")
 """Words of other languages for the values of switches, and for no value."""
 
+_WORDS = {
+    "Cannot overwrite a value": "expected this setting once, got it a second time.",
+    "Expected newline or end of document after a statement": "expected nothing behind the value but a comment (#).",
+    "Illegal character '\\n'": "expected a closing quotation mark on the same line.",
+    "Expected ']' at the end of a table declaration": "expected ] at the end of a section's name, as in [log].",
+    "Expected '=' after a key in a key/value pair": "expected NAME = VALUE, got no equals sign.",
+}
+"""What the parser's sentences mean to an operator."""
+
 _CURVED_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 """Quotation marks that word processors and web pages put in the place of straight ones."""
 
@@ -37,7 +46,8 @@ def explain_syntax_error(name: str, text: str, error: str) -> str:
     line = lines[number - 1] if number <= len(lines) else ""
     assignment = _ASSIGNMENT.match(line)
     if assignment is None:
-        return f"{name}, line {number}, column {position['column']}: this is not valid TOML: {position['what']}."
+        what = _WORDS.get(position["what"], f"this is not valid TOML: {position['what']}.")
+        return f"{name}, line {number}, column {position['column']}: {what}"
     section = next((found["name"] + "." for one in lines[number - 2 :: -1] if (found := _SECTION.fullmatch(one))), "")
     if number == 1:
         section = ""
@@ -53,8 +63,6 @@ def _advice(value: str, what: str) -> str:
         return 'expected straight quotation marks ("), got curved ones.'
     if not value.strip() or value.startswith("#"):
         return "expected a value, got none; to leave a setting at its default, delete the line."
-    if what == "Cannot overwrite a value":
-        return "expected this setting once, got it a second time."
     if value[:1].isalpha() or value[:1] in ("/", "~", "."):
         return 'expected a number, true, false, or a text in quotation marks ("), got a text without them.'
-    return f"this is not valid TOML: {what}."
+    return _WORDS.get(what, f"this is not valid TOML: {what}.")

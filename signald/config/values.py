@@ -126,7 +126,12 @@ def read_network(text: str) -> Network:
     try:
         return ipaddress.ip_network(text)
     except ValueError:
-        raise ConfigError(f"expected a network such as 10.0.0.0/8 or an address, got {text}.") from None
+        pass
+    try:
+        hint = f"; did you mean {ipaddress.ip_network(text, strict=False)}?"
+    except ValueError:
+        hint = "."
+    raise ConfigError(f"expected a network such as 10.0.0.0/8 or an address, got {text}{hint}")
 
 
 def read_ice_server(text: str) -> IceServer:

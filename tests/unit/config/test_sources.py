@@ -148,7 +148,7 @@ class SourcesTests(SynchronousTestCase):
             [
                 "signald.toml, line 1, port: expected a port number (0 to 65535), got 70000.",
                 'signald.toml, line 2, tls: expected true or false, got "yes".',
-                'signald.toml, line 3, allow_origins: expected a list, got "https://a.example".',
+                'signald.toml, line 3, allow_origins: expected a list in square brackets, got "https://a.example".',
                 "signald.toml, line 4, trusted_proxies: expected a string, got 3.",
                 "signald.toml, line 6, log.level: expected one of debug, info, warn, error, got loud.",
                 "signald.toml, line 8, limits.message_bytes: expected 1024 or more bytes, got 1.",
@@ -162,7 +162,8 @@ class SourcesTests(SynchronousTestCase):
         for servers in ('"turn:t,user,hush"', '[["turn:t", "user", "hush"]]', '{secret = "hush"}'):
             said = self.errors(f"[ice]\nservers = {servers}")
             self.assertRegex(
-                said[0], r"^signald.toml, line 2, ice.servers: expected a (list|string), got another type\.$"
+                said[0],
+                r"^signald.toml, line 2, ice.servers: expected a (list in square brackets|string), got another type\.$",
             )
 
     def test_large_numbers(self) -> None:
@@ -247,7 +248,7 @@ class SourcesTests(SynchronousTestCase):
         self.assertIn("expected UTF-8", str(self.assertRaises(ConfigError, from_file, self.file)))
         self.file.write_bytes(b"a" * (1 << 20) + b"b")
         self.assertIn("larger than", str(self.assertRaises(ConfigError, from_file, self.file)))
-        for text in ("a", "a = 1 2", "a = " + "[" * 100_000):
+        for text in ('a = "\\x"', "a = " + "[" * 100_000):
             self.write(text)
             self.assertIn("is not valid TOML", str(self.assertRaises(ConfigError, from_file, self.file)))
 

@@ -38,7 +38,7 @@ class SyntaxErrorTests(SynchronousTestCase):
             ("port = 1\nport = 2\n", "line 2, port: expected this setting once, got it a second time."),
             (
                 "port = 9000;\n",
-                "line 1, port: this is not valid TOML: Expected newline or end of document after a statement.",
+                "line 1, port: expected nothing behind the value but a comment (#).",
             ),
         ):
             self.assertEqual(self.explain(text), f"c.toml, {sentence}")
@@ -47,6 +47,19 @@ class SyntaxErrorTests(SynchronousTestCase):
         """A line that is no setting is named by its number, and an error without a position by the parser's words."""
         self.assertEqual(
             self.explain("port\n"),
-            "c.toml, line 1, column 5: this is not valid TOML: Expected '=' after a key in a key/value pair.",
+            "c.toml, line 1, column 5: expected NAME = VALUE, got no equals sign.",
+        )
+        self.assertEqual(
+            self.explain("[log\n"), "c.toml, line 1, column 5: expected ] at the end of a section's name, as in [log]."
+        )
+        self.assertEqual(
+            self.explain("[]\n"),
+            "c.toml, line 1, column 2: this is not valid TOML: Invalid initial character for a key part.",
+        )
+        self.assertEqual(
+            self.explain('a = "\\x"\n'), "c.toml, line 1, a: this is not valid TOML: Unescaped '\\' in a string."
+        )
+        self.assertEqual(
+            self.explain('a = "x\n'), "c.toml, line 1, a: expected a closing quotation mark on the same line."
         )
         self.assertEqual(self.explain("a = [1,\n"), "c.toml is not valid TOML: Invalid value (at end of document).")

@@ -48,7 +48,9 @@ class ReadTests(SynchronousTestCase):
         """Networks in CIDR notation and single addresses are accepted."""
         self.assertEqual(read_network("10.0.0.0/8"), ip_network("10.0.0.0/8"))
         self.assertEqual(read_network("::1"), ip_network("::1/128"))
-        self.assert_rejected(read_network, "10.0.0.1/8", "proxy", "")
+        self.assert_rejected(read_network, "10.0.0.1/99", "proxy", "")
+        error = self.assertRaises(ConfigError, read_network, "10.0.0.1/8")
+        self.assertTrue(str(error).endswith("got 10.0.0.1/8; did you mean 10.0.0.0/8?"))
 
     def test_paths(self) -> None:
         """Paths become absolute, and `~` is replaced; an unknown home directory is an error."""

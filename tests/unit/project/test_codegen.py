@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codegen import client_messages, configuration, javascript_client, monitoring, schemas, tables
+from codegen import client_messages, configuration, javascript_client, mistakes, monitoring, schemas, tables
 
 
 class FreshTests(SynchronousTestCase):
@@ -36,12 +37,25 @@ class FreshTests(SynchronousTestCase):
         text = monitoring.PATH.read_text("utf-8")
         self.assertEqual(monitoring.filled(text), text)
 
+    def test_mistakes_document(self) -> None:
+        """Each mistake of docs/mistakes.md gets the message that stands beside it, and no message repeats a secret."""
+        text = mistakes.PATH.read_text("utf-8")
+        self.assertEqual(mistakes.filled(text), text)
+        self.assertGreaterEqual(len(mistakes.MISTAKES), 60)
+        for number, mistake in enumerate(mistakes.MISTAKES):
+            folder = Path(self.mktemp()).resolve()
+            folder.mkdir()
+            said = mistakes.message(mistake, folder)
+            self.assertRegex(said, r"\A[^\0]+[.?]\Z", number)
+            self.assertNotIn(mistakes.SECRET, said)
+
     def test_missing_mark(self) -> None:
         """A document without the mark of a table is an error, since the table would be missing unnoticed."""
         self.assertRaises(LookupError, tables.filled, "")
         self.assertRaises(LookupError, tables.filled_limits, "")
         self.assertRaises(LookupError, configuration.filled, "")
         self.assertRaises(LookupError, monitoring.filled, "")
+        self.assertRaises(LookupError, mistakes.filled, "")
 
     def test_schemas(self) -> None:
         """The JSON Schema and the AsyncAPI document are up to date."""
