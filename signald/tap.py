@@ -33,7 +33,7 @@ from signald.auth.passwords import PasswordLink, one_thread
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
 from signald.cli.options import Options, error_text, refuse_start
-from signald.config.checks import doubts
+from signald.config.checks import doubts, locate
 from signald.config.settings import Config
 from signald.config.sources import Effective
 from signald.config.values import ConfigError
@@ -118,11 +118,14 @@ def makeService(options: Options, supervision: Supervision | None = None) -> Dae
     try:
         supervision = supervision or Supervision.of(started_with(), os.getpid())
         effective = load()
+    except ConfigError as error:
+        refuse_start(error)
+    try:
         daemon = make_daemon(effective.config, IReactorTime(reactor), load, supervision)
     except BindError as error:
         sys.exit(error_text(error))
     except (ConfigError, CertificateError) as error:
-        refuse_start(error)
+        refuse_start(ConfigError(locate(str(error), effective.config, effective.where)))
     for doubt in doubts(effective.config, effective.where):
         _log.warn("configuration: {problem}", event="configuration-doubtful", problem=str(doubt))
     _install_hangup_handler(daemon, reactor)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from twisted.python.usage import UsageError
 
 from signald.cli.options import Options
-from signald.config.checks import doubts
+from signald.config.checks import doubts, locate
 from signald.config.settings import Config, Tokens
 from signald.config.sources import Effective
 from signald.config.values import ConfigError
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     except (UsageError, ConfigError) as error:
         problems = [str(error)]
     else:
-        problems = [*_problems(effective.config)]
+        problems = [locate(problem, effective.config, effective.where) for problem in _problems(effective.config)]
     if problems:
         sys.stderr.write("\n".join(problems) + "\n")
         return 1

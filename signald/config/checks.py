@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
@@ -15,7 +16,7 @@ from signald.config.setting_names import KeyPath, settings
 from signald.config.settings import Config
 from signald.config.values import ConfigError
 
-__all__ = ["MESH_MEMBERS", "Doubt", "doubts", "refuse_impossible"]
+__all__ = ["MESH_MEMBERS", "Doubt", "doubts", "locate", "refuse_impossible"]
 
 MESH_MEMBERS = 8
 """The most members of a call of pages (`CAPACITY` in `web/client/model/mesh.py`)."""
@@ -33,6 +34,9 @@ put the secret itself there."""
 
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 """The errors of stat(2) for a name that no file has."""
+
+_KEY = re.compile(r"[a-z_]+(?:\.[a-z_]+)?")
+"""A word that may be the key of a setting."""
 
 _MOST_SHOWN = 200
 """The longest name of a missing file that is repeated; a longer one is the content of a file."""
@@ -86,6 +90,32 @@ def doubts(config: Config, where: Mapping[KeyPath, object]) -> list[Doubt]:
     return [Doubt(path, _position(where, path), text, remedy) for path, text, remedy in found]
 
 
+def locate(text: str, config: Config | None, where: Mapping[KeyPath, object]) -> str:
+    """Put the position of the setting before each sentence about it that has none.
+
+    Arguments:
+        text: sentences about the configuration, each on its own line, which name a setting or its file.
+        config: the configuration; None where its values contradict each other.
+        where: the source of each setting that is not a default, by path.
+
+    """
+    return "\n".join(_locate_sentence(sentence, config, where) for sentence in text.splitlines())
+
+
+def _locate_sentence(sentence: str, config: Config | None, where: Mapping[KeyPath, object]) -> str:
+    # The names before the colon come first: what follows may mention other settings.
+    named = [tuple(name.split(".")) for name in _KEY.findall(sentence)]
+    paths = [path for path in named if path in where]
+    if config is not None:
+        paths = [path for path in paths if sentence.startswith(".".join(path))]
+        paths += [path for path, file in _files(config) if path in where and str(file) in sentence]
+    if not paths or sentence.startswith(str(where[paths[0]])):
+        return sentence
+    # The position ends with the key of the setting where it is that of a file.
+    key = ".".join(paths[0])
+    return f"{where[paths[0]]}: {re.sub(rf'^{re.escape(key)}(?: [(][^)]*[)])?: ', '', sentence)}"
+
+
 def _position(where: Mapping[KeyPath, object], path: KeyPath) -> str:
     """Return what messages call a setting: its file and line, its variable or its option; a default's key."""
     return str(where.get(path, settings()[path].key))
@@ -93,18 +123,24 @@ def _position(where: Mapping[KeyPath, object], path: KeyPath) -> str:
 
 def _missing_files(config: Config) -> Iterator[tuple[KeyPath, str]]:
     """Yield each setting that names a file which is not there."""
+    for path, file in _files(config):
+        if not _is_absent(file):
+            continue
+        if path in SECRETS:
+            yield path, "there is no such file; expected the name of a file, and not the secret itself."
+        else:
+            yield path, f"expected the name of a file, and there is none of this name{_shown(file)}."
+
+
+def _files(config: Config) -> Iterator[tuple[KeyPath, Path]]:
+    """Yield each file that a setting names, with the path of the setting."""
     for path in settings():
         value: object = config
         for name in path:
             value = getattr(value, name)
-        files = value if isinstance(value, tuple) else (value,)
-        for file in files:
-            if path == ("data_dir",) or not isinstance(file, Path) or not _is_absent(file):
-                continue
-            if path in SECRETS:
-                yield path, "there is no such file; expected the name of a file, and not the secret itself."
-            else:
-                yield path, f"expected the name of a file, and there is none of this name{_shown(file)}."
+        for file in value if isinstance(value, tuple) else (value,):
+            if isinstance(file, Path) and path != ("data_dir",):
+                yield path, file
 
 
 def _is_absent(file: Path) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from attrs import field, fields, frozen
 
-from signald.config.checks import refuse_impossible
+from signald.config.checks import locate, refuse_impossible
 from signald.config.setting_names import PREFIX, KeyPath, Setting, nearest, settings
 from signald.config.settings import Config, default_data_dir
 from signald.config.toml_errors import explain_syntax_error
@@ -247,7 +247,10 @@ def combine(sources: Iterable[Sequence[ConfigValue]], environment: Mapping[str, 
             values["data_dir",] = default_data_dir(environment)
         except ConfigError as error:
             raise ConfigError(f"data_dir (--data-dir): {error}") from None
-    return Effective(_structure(values), where)
+    try:
+        return Effective(_structure(values), where)
+    except ConfigError as error:
+        raise ConfigError(locate(str(error), None, where)) from None
 
 
 def _structure(values: Mapping[KeyPath, Any]) -> Config:

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import define, evolve
 from twisted.logger import Logger
 
-from signald.config.checks import doubts
+from signald.config.checks import doubts, locate
 from signald.config.setting_names import KeyPath, settings
 from signald.config.settings import Config
 from signald.config.sources import Effective
@@ -56,7 +56,7 @@ class ConfigReloader:
             fixed = [path for path in changed if not settings()[path].reload]
             done = [path for path in changed if path not in fixed]
             target = _with(self.config, done, wanted.config)
-            commits = [prepare(target) for prepare in self.parts.values()]
+            commits = self._prepare_parts(target, wanted)
         except ConfigError as error:
             for line in str(error).splitlines():
                 _log.warn("the configuration was kept: {problem}", event="reload-refused", problem=line)
@@ -72,6 +72,18 @@ class ConfigReloader:
         for doubt in doubts(target, wanted.where):
             _log.warn("configuration: {problem}", event="configuration-doubtful", problem=str(doubt))
         _log.info("the configuration was read; new: {settings}", event="reloaded", settings=_keys(done) or "nothing")
+
+    def _prepare_parts(self, target: Config, wanted: Effective) -> list[Callable[[], None]]:
+        """Prepare all parts, and return the functions that put them in force; a refusal names the setting's position.
+
+        Raises:
+            ConfigError: a part refuses its settings.
+
+        """
+        try:
+            return [prepare(target) for prepare in self.parts.values()]
+        except ConfigError as error:
+            raise ConfigError(locate(str(error), target, wanted.where)) from None
 
 
 def _refuse_lost_restrictions(config: Config, wanted: Effective) -> None:

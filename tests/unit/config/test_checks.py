@@ -8,7 +8,7 @@ from textwrap import dedent
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.checks import MESH_MEMBERS, doubts
+from signald.config.checks import MESH_MEMBERS, doubts, locate
 from signald.config.sources import Effective, load
 from signald.config.values import ConfigError
 
@@ -142,6 +142,39 @@ class RefusalTests(ChecksCase):
         ):
             self.assertEqual(self.refusals(text), [f"signald.toml, line 2, {setting}: {sentence}"])
         self.assertEqual(self.refusals("", SIGNALD_TOKENS_JWKS_FILE=url), [f"SIGNALD_TOKENS_JWKS_FILE: {sentence}"])
+
+
+class PositionTests(ChecksCase):
+    """Tests of the positions that are put before sentences which name a setting or a file alone."""
+
+    def test_contradictions(self) -> None:
+        """A contradiction between settings is told with the position of the first one that is set."""
+        for text, sentence in (
+            ('key = "a"', "line 1, key: certificate and key (--cert and --key): expected both or neither, got"),
+            ("[ice]\nrelay_only = true", "line 2, ice.relay_only: expected a TURN server in ice.servers or"),
+            (
+                "proxy_protocol = true",
+                "line 1, proxy_protocol: trusted_proxies (--trusted-proxy): expected at least one",
+            ),
+        ):
+            [said] = self.refusals(text)
+            self.assertTrue(said.startswith(f"signald.toml, {sentence}"), said)
+        [said] = self.refusals("", SIGNALD_PROXY_PROTOCOL="yes")
+        self.assertTrue(said.startswith("SIGNALD_PROXY_PROTOCOL: trusted_proxies"), said)
+
+    def test_files(self) -> None:
+        """What a reader says of a file gets the position of the setting that names the file; other sentences none."""
+        (self.folder / "secret").touch()
+        effective = self.load('[tokens]\nneed = "everyone"\nsecret_file = "secret"')
+        for sentence, expected in (
+            (f"The secret {self.folder}/secret is empty.", "line 3, tokens.secret_file: The secret secret is empty."),
+            ("tokens.need: everyone needs a key.", "line 2, tokens.need: everyone needs a key."),
+        ):
+            said = locate(sentence, effective.config, effective.where).replace(f"{self.folder}/", "")
+            self.assertEqual(said, f"signald.toml, {expected}")
+            self.assertEqual(locate(said, effective.config, effective.where), said)
+        for sentence in ("data_dir: another signald uses it.", "The port is in use."):
+            self.assertEqual(locate(sentence, effective.config, effective.where), sentence)
 
 
 class DoubtTests(ChecksCase):

@@ -78,6 +78,14 @@ class ReloadingTests(SynchronousTestCase):
         self.assertRegex(next(iter(self.seen))["problem"], r"\Asignald.toml: 50 is more than 8\.")
         self.assertEqual(self.reloader.config, self.wanted)
 
+    def test_a_part_names_a_file(self) -> None:
+        """What a part says of a file is logged with the position of the setting that names it."""
+        self.wanted = evolve(self.old, tokens=Tokens(secret_file=Path("/s/secret")))
+        self.refusals["tokens"] = ConfigError("/s/secret: expected a secret, found an empty file.")
+        self.reloader.reload()
+        [event] = self.seen
+        self.assertEqual(event["problem"], "signald.toml: /s/secret: expected a secret, found an empty file.")
+
     def test_a_secret_in_the_place_of_a_file(self) -> None:
         """A reload repeats no text of a setting that should name a secret's file."""
         file = Path(self.mktemp()).resolve()
