@@ -18,6 +18,9 @@ __all__ = ["ConfigReloader", "Prepare"]
 
 _log = Logger()
 
+_NOTHING = "nothing, since no setting that a reload changes has another value (the files that settings name were read)"
+"""Logged in place of settings by a reload that changed none, for instance because another file was edited."""
+
 Prepare = Callable[[Config], Callable[[], None]]
 """A function that checks one part of a configuration and reads the files that it names, and changes nothing.
 
@@ -71,7 +74,7 @@ class ConfigReloader:
             _log.warn("a restart is needed for: {settings}", event="reload-needs-restart", settings=_keys(fixed))
         for doubt in doubts(target, wanted.where):
             _log.warn("configuration: {problem}", event="configuration-doubtful", problem=str(doubt))
-        _log.info("the configuration was read; new: {settings}", event="reloaded", settings=_keys(done) or "nothing")
+        _log.info("the configuration was read; new: {settings}", event="reloaded", settings=_keys(done) or _NOTHING)
 
     def _prepare_parts(self, target: Config, wanted: Effective) -> list[Callable[[], None]]:
         """Prepare all parts, and return the functions that put them in force; a refusal names the setting's position.

@@ -69,6 +69,7 @@ class ReloadingTests(SynchronousTestCase):
         self.reloader.reload()
         self.assertEqual([name for name, _ in self.applied], ["ice", "tokens"])
         self.assertEqual((self.event_names(), self.reloader.config), (["reloaded"], self.old))
+        self.assertTrue(next(iter(self.seen))["settings"].startswith("nothing, since no setting"))
 
     def test_doubtful_settings(self) -> None:
         """What hardly anybody can want is in force, and is warned of with its position."""
