@@ -62,7 +62,8 @@ class MarksLayer:
         self._drawing = svg("svg", {"viewBox": f"0 0 {UNITS} {UNITS}", "preserveAspectRatio": "none"})
         call(self._drawing, "setAttribute", "aria-hidden", "true")
         call(self._layer, "append", self._drawing)
-        call(video, "after", self._layer)
+        # Last in the figure: the keyboard's focus comes to the picture's buttons first, which stand above its content.
+        call(figure, "append", self._layer)
         self._place()
 
     def _place(self) -> None:
@@ -120,8 +121,7 @@ class MarksLayer:
             text = " ".join([f"{round(x * UNITS)},{round(y * UNITS)}" for x, y in places])
             for line in get(element, "children"):
                 call(line, "setAttribute", "points", text)
-        if part.fading:
-            call(element, "setAttribute", "data-fading", "")
+        call(element, "toggleAttribute", "data-fading", part.fading)
         self._lines[part.number] = (element, len(part.places))
 
     def _show_pointer(self, pointer: Pointer, element: Any, name: str) -> None:
