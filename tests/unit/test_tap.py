@@ -232,7 +232,12 @@ class WiringTests(SynchronousTestCase):
         """
         code, said = self.make_service("--cert", "no.pem", "--key", "no.key")
         self.assertEqual(code, 78)
-        self.assertEqual(said, f"signald: {Path.cwd() / 'no.pem'} cannot be read: No such file or directory.\n")
+        sentence = "expected the name of a file, and there is none of this name"
+        expected = [
+            f"signald: {option}: {sentence}: {Path.cwd() / name}."
+            for option, name in (("--cert", "no.pem"), ("--key", "no.key"))
+        ]
+        self.assertEqual(said.splitlines(), expected)
 
     def test_a_port_in_use_has_another_status(self) -> None:
         """A port in use is reported with status 1, since it may be free soon."""
