@@ -357,7 +357,7 @@ class SuppliedLoadTests(SuppliedCase):
     def test_types_of_keys(self) -> None:
         """The pair is used unchanged, whatever the type of its key."""
         for key in (self.pair.key, rsa.generate_private_key(65537, 2048)):
-            pair = self_signed(key)  # type: ignore[arg-type]  # these key types can sign certificates
+            pair = self_signed(key)
             self.write(pair)
             certificate = self.load()
             self.assertEqual(certificate.initial_report, UNCHANGED)
