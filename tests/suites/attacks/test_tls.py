@@ -103,11 +103,12 @@ class TLSTests(AttackTestCase):
         )
 
     def test_plain_text_on_the_port(self) -> None:
-        """Plain HTTP or invalid data on the TLS port receives no more than a TLS alert."""
-        for data in (
-            b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-            b"\x16\x03\x01\xff\xff" + b"x" * 70000,
-            b"\0" * 100000,
+        """Plain HTTP on the TLS port receives a redirect to TLS, and invalid data no more than a TLS alert."""
+        for data, response in (
+            (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"HTTP/1.1 308 "),
+            (b"GET / HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n", b"HTTP/1.1 400 "),
+            (b"\x16\x03\x01\xff\xff" + b"x" * 70000, b""),
+            (b"\0" * 100000, b""),
         ):
             with socket.create_connection(("127.0.0.1", target(True).port), timeout=15) as sock:
                 answer = b""
@@ -117,6 +118,7 @@ class TLSTests(AttackTestCase):
                         answer += piece
                 except OSError:
                     pass
-                self.assertNotIn(b"HTTP", answer)
+                self.assertTrue(answer.startswith(response), answer)
+                self.assertEqual(b"HTTP" in answer, bool(response))
         self.assertEqual(logged_faults(target(True).log), [])
-        add_threat("no TLS on its port", "tls", "HTTP, oversized records, zeros", "alert, closed")
+        add_threat("no TLS on its port", "tls", "HTTP, oversized records, zeros", "redirect or alert, closed")

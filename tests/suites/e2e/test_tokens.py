@@ -149,7 +149,7 @@ class DaemonTests(TokenTestCase):
         self.assertEqual(bob.request("join", session=session)["type"], "joined")
         (self.directory / "secret").chmod(0o644)
         self.daemon.program.process.send_signal(signal.SIGHUP)
-        self.daemon.program.wait_for("the configuration was kept: The secret .* is open to others", PATIENCE)
+        self.daemon.program.wait_for("the configuration was kept: .*The secret .* is open to others", PATIENCE)
         (self.directory / "secret").chmod(0o600)
         self.client(self.token(user="carol"))
         self.assertEqual(ann.request("ping")["type"], "pong")
