@@ -64,7 +64,9 @@ SUITES = (
         limit=3000,
         verbose=True,
         parts=2,
-        measuring=tuple(f"tests.suites.e2e.{name}" for name in ("test_crash_of_a_tab", "test_crash_of_six")),
+        measuring=tuple(
+            f"tests.suites.e2e.{name}" for name in ("test_control_delay", "test_crash_of_a_tab", "test_crash_of_six")
+        ),
     ),
 )
 

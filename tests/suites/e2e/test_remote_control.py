@@ -11,84 +11,10 @@ from typing import Any
 from tests.suites.e2e import report
 from tests.suites.e2e.browsers import browser
 from tests.suites.e2e.call_page import PATIENCE
-from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.control_case import ControlCase
 from tests.suites.e2e.hostile_channel import SEND_TO_ALL
-from tests.suites.e2e.screen_peer import ScreenPeer, ViewerPage
+from tests.suites.e2e.screen_peer import ViewerPage
 from tests.suites.e2e.waiting import until
-from tests.support.x_display import Recorder, XDisplay
-
-#: Milliseconds from a press in the page to the frame that shows what came of it (docs/remote-control.md).
-DELAY_LIMIT = 150.0
-
-#: JavaScript that measures the milliseconds from each press of the left button to the first frame that is different.
-MEASURE = """(() => {
-    const video = document.querySelector('[data-screen=true] video');
-    const canvas = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true});
-    window.delays = [];
-    let pressed = 0, before = null;
-    const brightness = () => {
-        canvas.drawImage(video, video.videoWidth / 4, video.videoHeight * 3 / 4, 1, 1, 0, 0, 1, 1);
-        return canvas.getImageData(0, 0, 1, 1).data[1];
-    };
-    video.addEventListener('pointerdown', () => { before = brightness(); pressed = performance.now(); }, true);
-    const look = (now) => {
-        if (pressed && Math.abs(brightness() - before) > 100) {
-            window.delays.push(performance.now() - pressed);
-            pressed = 0;
-        }
-        video.requestVideoFrameCallback(look);
-    };
-    video.requestVideoFrameCallback(look);
-})()"""
-
-
-class ControlCase(CallTestCase):
-    """A test case with an X server."""
-
-    def setUp(self) -> None:
-        """Start the X server."""
-        super().setUp()
-        self.display = XDisplay()
-        self.addCleanup(self.display.close)
-
-    def screen(self, *options: str) -> ScreenPeer:
-        """Share the screen of the X server."""
-        peer = ScreenPeer(self.daemon, self.display.name, *options)
-        self.addCleanup(peer.program.stop, signal.SIGKILL)
-        return peer
-
-    def recorder(self) -> Recorder:
-        """Record what arrives at the X server."""
-        recorder = self.display.recorder()
-        self.addCleanup(recorder.close)
-        return recorder
-
-    def viewer(self, session: str, user: str = "Ada", *, script: str = "", name: str = "Chromium") -> ViewerPage:
-        """Join with a call page, which is offered control."""
-        tab: Any = browser(name).tab()
-        self.addCleanup(tab.close)
-        page = ViewerPage(tab)
-        page.open(self.daemon.url)
-        if script:
-            tab.evaluate(script)
-        tab.type("#name", user)
-        page.join(session)
-        page.wait_for_offer()
-        return page
-
-    def controlled(self, *options: str, script: str = "") -> tuple[ScreenPeer, ViewerPage]:
-        """Return a shared screen, and a page that controls it."""
-        peer = self.screen("--control", "ask", "--unverified", *options)
-        page = self.viewer(peer.session(), script=script)
-        page.ask()
-        page.wait_for_status("Waiting")
-        peer.answer("yes")
-        page.wait_for_status("You control")
-        return peer, page
-
-    def until_pressed(self, *names: str) -> None:
-        """Wait until exactly these keys and buttons are pressed."""
-        until(lambda: sorted(self.display.pressed()) == sorted(names), PATIENCE, f"{names} pressed")
 
 
 class EventTests(ControlCase):
@@ -215,22 +141,6 @@ class EventTests(ControlCase):
         tab.page.unroute("**/assets/extras.*")
         tab.evaluate("document.body.click()")
         page.wait_for_offer()
-
-    def test_delay(self) -> None:
-        """From a press in the page to the frame that shows what came of it, it takes 150 ms at most, in the median."""
-        self.recorder()
-        _, page = self.controlled("--rate", "30")
-        page.tab.evaluate(MEASURE)
-        mouse = page.tab.page.mouse  # type: ignore[attr-defined] # Chromium's
-        mouse.move(*page.place(0.5, 0.5))
-        for count in range(1, 12):
-            mouse.down()
-            mouse.up()
-            until(lambda count: page.tab.evaluate("window.delays.length") >= count, PATIENCE, "a frame", count)
-            time.sleep(0.2)
-        delays = sorted(page.tab.evaluate("window.delays"))
-        print(f"pointer to picture: median {delays[5]:.0f} ms, from {delays[0]:.0f} to {delays[-1]:.0f} ms")  # noqa: T201
-        self.assertLessEqual(delays[5], DELAY_LIMIT)
 
 
 class PointingTests(ControlCase):
