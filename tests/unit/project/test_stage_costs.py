@@ -12,6 +12,10 @@ FACTOR = 1.3
 PEERJS_FACTOR = 1.1
 """How many times the CPU of the native dialect a stage of clients of PeerJS may take; 0.75 and 0.65 were measured."""
 
+ATTEMPTS = 5
+"""How often a stage is measured until it is below its bound: memory-hungry work beside the tests takes the processor's
+caches away for seconds, which slows a stage more than the fixed loop. Slow code is slow in every attempt."""
+
 
 class StageCostTests(SynchronousTestCase):
     """The stages are measured in the process of the test, as the least CPU of several runs, beside a fixed loop."""
@@ -21,8 +25,10 @@ class StageCostTests(SynchronousTestCase):
         recorded = read_recorded()
         self.assertEqual(recorded.keys(), STAGES.keys())
         for name, ratio in recorded.items():
-            measured = measure(*STAGES[name])
-            self.assertLess(measured, FACTOR * ratio, f"{name}: {ratio} was recorded, {measured:.1f} was measured")
+            ratios = [measure(*STAGES[name])]
+            while ratios[-1] >= FACTOR * ratio and len(ratios) < ATTEMPTS:
+                ratios.append(measure(*STAGES[name]))
+            self.assertLess(min(ratios), FACTOR * ratio, f"{name}: {ratio} was recorded, {ratios} were measured")
 
     def test_peerjs(self) -> None:
         """No stage of clients of PeerJS takes more than 1.1 times the CPU of the native one, measured beside it."""
