@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol
 
 from codegen.node_tools import MODULES, NODE
+from tests.suites.e2e.application import Application
 from tests.suites.e2e.browser import Tab
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.program import Program
@@ -131,39 +130,11 @@ class ControlServer:
         self._program.stop()
 
 
-class PeerJsApplication:
-    """Serves a page with PeerJS's client on an origin of its own.
-
-    Attributes:
-        origin: the origin, `http://localhost:PORT`, where browsers allow a camera.
-
-    """
+class PeerJsApplication(Application):
+    """Serves a page with PeerJS's client."""
 
     def __init__(self) -> None:
-        files = {"/": (_PAGE, "text/html"), "/peerjs.min.js": (_LIBRARY.read_bytes(), "text/javascript")}
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body, type_ = files.get(self.path, (b"", "text/plain"))
-                self.send_response(200 if body else 404)
-                self.send_header("Content-Type", f"{type_}; charset=utf-8")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *arguments: Any) -> None:
-                """Log nothing."""
-
-        self._server = ThreadingHTTPServer(("localhost", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-        self.origin = f"http://localhost:{self._server.server_port}"
-
-    def stop(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__({"/": (_PAGE, "text/html"), "/peerjs.min.js": (_LIBRARY.read_bytes(), "text/javascript")})
 
 
 class PeerJsPage:
