@@ -80,6 +80,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ("sum(signald_members{})", "members"),
             ("sum(signald_visitors{})", "waiting to join"),
             ("sum by (state) (signald_directory_clients{})", "PeerJS {{state}}"),
+            ("sum(signald_rooms{})", "rooms of matchbox"),
         ),
         _lines(
             "Messages",

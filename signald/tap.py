@@ -44,7 +44,8 @@ from signald.core.ids import IdSource
 from signald.core.limits import Limits
 from signald.core.registry import MemoryRegistry
 from signald.core.rejoin_tickets import TicketSource
-from signald.dialects import DIALECTS, peerjs
+from signald.dialects import DIALECTS, matchbox, peerjs
+from signald.dialects.dialect import DirectoryDialect
 from signald.lifecycle import journal_file, process_file, state_file
 from signald.lifecycle.certificate_reports import prepare_certificate
 from signald.lifecycle.data_directory import DataDirectory, acquire, adopt
@@ -69,7 +70,7 @@ from signald.page.schemas import load_schemas
 from signald.server.admission import Admission
 from signald.server.direct_reactor import round_caller
 from signald.server.directory_switchboard import DirectorySwitchboard
-from signald.server.directory_web import DirectoryPaths, PathInUseError, add_directory
+from signald.server.directory_web import DirectoryPaths, PathInUseError, add_directory, add_rooms, rooms_path
 from signald.server.directory_websocket import DirectoryPort
 from signald.server.factory import DirectoryFactory, SignalingFactory
 from signald.server.fairness import FairRounds
@@ -221,6 +222,7 @@ def _make_daemon(
         metrics,
         decisions.switchboard.hub,
         decisions.directory.directory,
+        decisions.rooms.directory,
         readiness,
         [factory.signaling_port for factory in sites.signaling],
         lambda: len(sites.page.http_connections),
@@ -296,6 +298,7 @@ class _Decisions:
         webhook: asks the operator's service.
         switchboard: connects WebSockets with users and sessions.
         directory: connects WebSockets with clients of PeerJS.
+        rooms: connects WebSockets with clients of matchbox.
         ice: gives each user the ICE servers.
 
     """
@@ -305,6 +308,7 @@ class _Decisions:
     webhook: Webhook
     switchboard: Switchboard
     directory: DirectorySwitchboard
+    rooms: DirectorySwitchboard
     ice: IceConfiguration
 
 
@@ -312,7 +316,9 @@ def _make_decisions(config: Config, reactor: IReactorTime, limits: Limits) -> _D
     host_secret = _host_secret(config)
     tokens = TokenVerifier(config.tokens)
     webhook = Webhook(config.webhook, _make_post(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16))
-    directory = DirectorySwitchboard(Directory(limits), reactor, Intake())
+    intake = Intake()
+    directory = DirectorySwitchboard(Directory(limits), reactor, intake)
+    rooms = DirectorySwitchboard(Directory(limits), reactor, intake)
     switchboard = _make_switchboard(
         reactor,
         limits=limits,
@@ -321,10 +327,11 @@ def _make_decisions(config: Config, reactor: IReactorTime, limits: Limits) -> _D
         tokens=tokens,
         webhook=webhook,
         directory=directory,
+        rooms=rooms,
     )
     ice = IceConfiguration(switchboard)
     ice.prepare(config.ice)()
-    return _Decisions(host_secret, tokens, webhook, switchboard, directory, ice)
+    return _Decisions(host_secret, tokens, webhook, switchboard, directory, rooms, ice)
 
 
 def _make_operations_service(
@@ -371,6 +378,7 @@ def _make_switchboard(
     tokens: TokenVerifier,
     webhook: Webhook,
     directory: DirectorySwitchboard,
+    rooms: DirectorySwitchboard,
 ) -> Switchboard:
     """Create the hub, the registry and the chain that authorizes operations, and the switchboard that connects them."""
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
@@ -379,7 +387,7 @@ def _make_switchboard(
     passwords = PasswordLink(registry, run, hub.guesses.passwords, reactor.seconds, next=registry)
     asking = WebhookLink(webhook, registry, hub.guesses.sessions, reactor.seconds, next=passwords)
     access = TokenLink(tokens, registry, time.time, next=asking)
-    return Switchboard(hub, registry, access, reactor, intake=directory.intake, directory=directory)
+    return Switchboard(hub, registry, access, reactor, intake=directory.intake, directory=directory, rooms=rooms)
 
 
 def _make_journal(
@@ -400,7 +408,8 @@ class _Sites:
     """The factories of the protocols on the public ports.
 
     Attributes:
-        signaling: the factories of WebSockets: of the page's port, of the plain port, and of PeerJS where it is on.
+        signaling: the factories of WebSockets: of the page's port, of the plain port, and of PeerJS and matchbox where
+            they are on.
         page: the site of the page's port, which contains the first factory of `signaling`.
 
     """
@@ -466,6 +475,8 @@ def _make_sites(
     factories: tuple[SignalingFactory, ...] = (page, original)
     if config.peerjs.enabled:
         factories = (*factories, _add_peerjs(config, page.signaling_port, site, decisions))
+    if config.matchbox.enabled:
+        factories = (*factories, _add_matchbox(config, page.signaling_port, site, decisions))
     sites = _Sites(factories, site)
     sites.answer_hosts(frozenset(config.hosts) or None)
     return sites
@@ -480,6 +491,51 @@ def _add_peerjs(config: Config, page: SignalingPort, site: SignalingSite, decisi
     """
     settings = config.peerjs
     paths = DirectoryPaths(config.path + settings.path[1:], peerjs.PATH, settings.key, config.path)
+    factory = _make_directory_factory(
+        config, page, decisions, peerjs.PeerJs, path=paths.websocket, key=settings.key, directory=decisions.directory
+    )
+    try:
+        add_directory(site, factory, paths, lists_ids=settings.list_peers)
+    except PathInUseError as error:
+        raise ConfigError(
+            f"peerjs.path and peerjs.key (--peerjs-path, --peerjs-key): expected free paths, got {error}, which is the "
+            "page's."
+        ) from None
+    return factory
+
+
+def _add_matchbox(config: Config, page: SignalingPort, site: SignalingSite, decisions: _Decisions) -> DirectoryFactory:
+    """Serve clients of matchbox on the page's port.
+
+    Raises:
+        ConfigError: their path is one of PeerJS's clients.
+
+    """
+    path = rooms_path(config.path, matchbox.PATH)
+    factory = _make_directory_factory(
+        config, page, decisions, matchbox.Matchbox, path=path, key="", directory=decisions.rooms
+    )
+    try:
+        add_rooms(site, factory, config.path, matchbox.PATH)
+    except PathInUseError as error:
+        raise ConfigError(
+            f"peerjs.path and peerjs.key (--peerjs-path, --peerjs-key): expected free paths, got {error}, which is "
+            "that of matchbox.enabled (--matchbox)."
+        ) from None
+    return factory
+
+
+def _make_directory_factory(
+    config: Config,
+    page: SignalingPort,
+    decisions: _Decisions,
+    dialect: type[DirectoryDialect],
+    *,
+    path: str,
+    key: str,
+    directory: DirectorySwitchboard,
+) -> DirectoryFactory:
+    """Create the factory of the WebSockets of a dialect without sessions, which share the bounds of the page's port."""
     origins = OriginRule.of(tls=config.tls, others=config.allow_origins, every=True)
     port = DirectoryPort(
         switchboard=page.switchboard,
@@ -491,19 +547,12 @@ def _add_peerjs(config: Config, page: SignalingPort, site: SignalingSite, decisi
         metrics=page.metrics,
         scheme=page.scheme,
         reflector=page.reflector,
-        rule=UpgradeRule.of([peerjs.PeerJs], origins, paths.websocket),
-        directory=decisions.directory,
-        access=DirectoryAccess(settings.key, decisions.tokens, decisions.switchboard.hub.guesses.tokens, time.time),
+        rule=UpgradeRule.of([dialect], origins, path),
+        directory=directory,
+        access=DirectoryAccess(key, decisions.tokens, decisions.switchboard.hub.guesses.tokens, time.time),
+        random_bytes=secrets.token_bytes,
     )
-    factory = DirectoryFactory(port)
-    try:
-        add_directory(site, factory, paths, random_bytes=secrets.token_bytes, lists_ids=settings.list_peers)
-    except PathInUseError as error:
-        raise ConfigError(
-            f"peerjs.path and peerjs.key (--peerjs-path, --peerjs-key): expected free paths, got {error}, which is the "
-            "page's."
-        ) from None
-    return factory
+    return DirectoryFactory(port)
 
 
 def _bind(

@@ -466,6 +466,7 @@ export type ErrorCode =
   | "bad-acknowledgement"
   | "hello-timeout"
   | "id-taken"
+  | "room-full"
   | "heartbeat-timeout"
   | "token-required"
   | "token-invalid"

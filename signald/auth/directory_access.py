@@ -28,7 +28,7 @@ class DirectoryAccess:
     """Checks the claims of the directory's clients.
 
     Attributes:
-        key: the key of the application.
+        key: the key of the application; empty in a protocol without keys.
         tokens: verifies tokens, and knows whether they are needed.
         bad_tokens: the budget of each address for invalid tokens.
         wall: returns wall time, in seconds since the epoch.
@@ -45,8 +45,9 @@ class DirectoryAccess:
 
         Where tokens are needed, also if only hosts need them, that is the user of the token: a client with an id can be
         called by all others, like a host. A token for one session is refused, since the directory has no sessions.
-        Otherwise it is a digest of the client's secret. A reload may change the rule while ids are held by the former
-        one, and so the client is also what it would be by the other rule, as far as its token proves that.
+        Otherwise it is a digest of the client's secret, or of nothing where it has none. A reload may change the rule
+        while ids are held by the former one, and so the client is also what it would be by the other rule, as far as
+        its token proves that.
 
         Arguments:
             id: the id that it claims.
@@ -62,11 +63,11 @@ class DirectoryAccess:
             raise SignalError(ErrorCode.NOT_PERMITTED)
         digest = f"token {sha256(claim.token.encode()).hexdigest()}"
         if self.tokens.need is not TokenNeed.NOBODY:
-            return Registration(id, self._user(claim.token, address, now), (digest,))
+            return Registration(id, self._user(claim.token, address, now), (digest,), claim.room)
         if self.tokens.has_keys and claim.token.count(".") == _TOKEN_DOTS:
             with suppress(SignalError):
-                return Registration(id, digest, (self._user(claim.token, address, now),))
-        return Registration(id, digest)
+                return Registration(id, digest, (self._user(claim.token, address, now),), claim.room)
+        return Registration(id, digest, room=claim.room)
 
     def _user(self, token: str, address: AddressKey, now: float) -> str:
         """Return the user of a token.
@@ -75,6 +76,8 @@ class DirectoryAccess:
             SignalError: the token is not valid here.
 
         """
+        if not token:
+            raise SignalError(ErrorCode.TOKEN_REQUIRED)
         if not self.bad_tokens.has_token(address, now):
             raise SignalError(ErrorCode.TOO_MANY_GUESSES)
         try:

@@ -214,6 +214,13 @@ class PeerJs:
 
 
 @frozen
+class Matchbox:
+    """The section `matchbox`: clients of matchbox, which need no change but the URL of their room."""
+
+    enabled: bool = setting("whether clients of matchbox are served, under /matchbox/ROOM", False, option="matchbox")
+
+
+@frozen
 class Log:
     """The section `log`: the format and level of log lines."""
 
@@ -257,7 +264,8 @@ class Config:
     )
     key: Path | None = setting("PEM file of its key", None)
     allow_origins: tuple[Origin, ...] = setting(
-        "a site whose pages may connect, as https://HOST:PORT, file:// or null; * is every site, for PeerJS alone",
+        "a site whose pages may connect, as https://HOST:PORT, file:// or null; * is every site, for PeerJS and "
+        "matchbox alone",
         (),
         option="allow-origin",
         reload=True,
@@ -280,6 +288,7 @@ class Config:
     tokens: Tokens = field(factory=Tokens)
     webhook: Webhook = field(factory=Webhook)
     peerjs: PeerJs = field(factory=PeerJs)
+    matchbox: Matchbox = field(factory=Matchbox)
     operations: Operations = field(factory=Operations)
     log: Log = field(factory=Log)
     limits: Limits = field(factory=Limits)
@@ -290,8 +299,11 @@ class Config:
             raise ConfigError("certificate and key (--cert and --key): expected both or neither, got one of them.")
         if self.certificate is not None and not self.tls:
             raise ConfigError("tls (--no-tls): expected true with a certificate (--cert), got false.")
-        if EVERY_ORIGIN in self.allow_origins and not self.peerjs.enabled:
-            raise ConfigError("allow_origins (--allow-origin): expected * with peerjs.enabled (--peerjs) only, got *.")
+        if EVERY_ORIGIN in self.allow_origins and not (self.peerjs.enabled or self.matchbox.enabled):
+            raise ConfigError(
+                "allow_origins (--allow-origin): expected * with peerjs.enabled (--peerjs) or matchbox.enabled "
+                "(--matchbox) only, got *."
+            )
         if self.proxy_protocol and not self.trusted_proxies:
             raise ConfigError(
                 "trusted_proxies (--trusted-proxy): expected at least one network with proxy_protocol, got none."

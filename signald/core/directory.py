@@ -1,4 +1,4 @@
-"""The directory: clients that reach each other by ids of their own choice, without sessions.
+"""The directory: clients without sessions, which reach each other by their ids or meet in rooms.
 
 It is a registry of its own: no id of it is ever one of a user or a session. It holds plain data and no sockets or
 clocks; all times are monotonic seconds. A rejected claim or message changes nothing but its sender's message budget.
@@ -15,6 +15,8 @@ from attrs import define, field, frozen
 from signald.core.budgets import SLOW_START_MESSAGES
 from signald.core.directory_messages import (
     ClientId,
+    ClientJoined,
+    ClientLeft,
     Delivered,
     DirectoryAction,
     Disconnect,
@@ -25,9 +27,11 @@ from signald.core.directory_messages import (
     Registered,
     Registration,
     Rejected,
+    Room,
     Unreachable,
 )
 from signald.core.directory_queues import WaitingMessage, WaitingMessages
+from signald.core.directory_rooms import Group, Rooms
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits, TokenBucket
 from signald.core.users import PeerId
@@ -50,6 +54,7 @@ class Client:
         address: the address of its connection.
         budget: the rate limit of its messages.
         heard_at: when its last message arrived.
+        group: the group of its room; None without a room.
 
     """
 
@@ -59,6 +64,7 @@ class Client:
     address: AddressKey
     budget: TokenBucket
     heard_at: float
+    group: Group | None = None
 
 
 @frozen
@@ -97,6 +103,7 @@ class Directory:
         limits: all limits.
         clients: the connected clients.
         waiting: the messages to others.
+        rooms: the groups of clients in rooms.
         reserved: who may take an id that was in use when the previous process stopped, and until when.
 
     """
@@ -104,6 +111,7 @@ class Directory:
     limits: Limits
     clients: dict[ClientId, Client] = field(factory=dict, init=False)
     waiting: WaitingMessages = field(init=False)
+    rooms: Rooms = field(factory=Rooms, init=False)
     reserved: dict[ClientId, tuple[str, float]] = field(factory=dict, init=False)
     _by_peer: OrderedDict[PeerId, Client] = field(factory=OrderedDict, init=False)
     """The connected clients, in the order of their last messages."""
@@ -119,9 +127,10 @@ class Directory:
     def register(
         self, peer: PeerId, address: AddressKey, registration: Registration, now: float, *, slow_start: bool = False
     ) -> list[DirectoryAction]:
-        """Give an id to a new connection, and deliver what waits for it.
+        """Give an id to a new connection, deliver what waits for it, and tell those in its room.
 
-        A connection that has the id and the same holder is replaced: it is a ghost, whose end was not noticed yet.
+        A connection that has the id and the same holder is replaced: it is a ghost, whose end was not noticed yet. In a
+        room nobody is, since its clients do not choose their ids.
 
         Arguments:
             peer: the connection.
@@ -131,24 +140,34 @@ class Directory:
             slow_start: whether it starts with a part of its message budget.
 
         """
-        id = registration.id
+        id, room = registration.id, registration.room
         old = self.clients.get(id)
         holder = self._holder(id, now)
-        if holder is not None and holder != registration.holder and holder not in registration.other_holders:
+        holders = () if room is not None else (registration.holder, *registration.other_holders)
+        if holder is not None and holder not in holders:
             return [Notify(peer, IdTaken()), Disconnect(peer, ErrorCode.ID_TAKEN)]
         if holder is None and len(self.clients) + len(self.reserved) >= self.limits.users:
             return self.reject(peer, ErrorCode.SERVER_FULL)
+        group: Group | None = None
+        if room is not None:
+            if not self._is_possible(room):
+                return self.reject(peer, ErrorCode.BAD_CAPACITY)
+            group = self.rooms.enter(room, id, peer, self.limits.room_members)
+            if group is None:
+                return self.reject(peer, ErrorCode.ROOM_FULL)
         actions: list[DirectoryAction] = []
         if old is not None:
-            del self._by_peer[old.peer]
             # Another tab with the same token is alive, and its user has to know.
-            actions += [Notify(old.peer, IdTaken()), Disconnect(old.peer, ErrorCode.REPLACED)]
+            actions += [Notify(old.peer, IdTaken()), Disconnect(old.peer, ErrorCode.REPLACED), *self._remove(old)]
         self.reserved.pop(id, None)
         budget = TokenBucket.full(self.limits.message_rate, self.limits.message_burst, now)
         if slow_start:
             budget.start_slowly(SLOW_START_MESSAGES)
-        self.clients[id] = self._by_peer[peer] = Client(id, registration.holder, peer, address, budget, now)
+        self.clients[id] = self._by_peer[peer] = Client(id, registration.holder, peer, address, budget, now, group)
         actions.append(Notify(peer, Registered(id)))
+        if group is not None:
+            # What waits for this id was sent by somebody outside of the room.
+            return actions + [Notify(other, ClientJoined(id)) for other in group.members.values() if other != peer]
         for message in self.waiting.take(id):
             actions.append(Notify(peer, Delivered(message.envelope.kind, message.envelope.frame)))
         return actions
@@ -157,10 +176,10 @@ class Directory:
         """Refuse an id to a new connection."""
         return [Notify(peer, Rejected(code)), Disconnect(peer, code)]
 
-    def peer_of(self, id: ClientId) -> PeerId | None:
-        """Return the connection of a client; None where it is not connected."""
-        client = self.clients.get(id)
-        return None if client is None else client.peer
+    def peer_of(self, id: ClientId, sender: PeerId) -> PeerId | None:
+        """Return the connection of a client that a sender reaches; None where `forward` decides."""
+        client, other = self.clients.get(id), self._by_peer.get(sender)
+        return None if client is None or other is None or client.group is not other.group else client.peer
 
     def charge(self, peer: PeerId, now: float) -> bool:
         """Take a message that is forwarded at once from its sender's budget.
@@ -183,17 +202,20 @@ class Directory:
     def forward(self, peer: PeerId, envelope: Envelope, now: float) -> list[DirectoryAction]:
         """Forward a message, or keep it for a receiver that is not connected.
 
-        The sender is told at once if no more messages can wait for that receiver.
+        The sender is told at once if no more messages can wait for that receiver. In a room no message waits: whoever
+        is not in the group has left it.
         """
         sender, actions = self._hear(peer, now)
         if sender is None:
             return actions
         receiver = self.clients.get(envelope.receiver)
-        if receiver is not None:
+        if receiver is not None and receiver.group is sender.group:
             return [Notify(receiver.peer, Delivered(envelope.kind, envelope.frame))]
-        if envelope.kind.waits and not self.waiting.keep(WaitingMessage(sender.id, sender.address, envelope), now):
-            return [Notify(peer, Unreachable(envelope.receiver))]
-        return []
+        if receiver is not None or sender.group is not None or not envelope.kind.waits:
+            return []
+        if self.waiting.keep(WaitingMessage(sender.id, sender.address, envelope), now):
+            return []
+        return [Notify(peer, Unreachable(envelope.receiver))]
 
     def hear(self, peer: PeerId, now: float) -> list[DirectoryAction]:
         """Note that a client is alive: a heartbeat has arrived, or a message that means nothing."""
@@ -206,11 +228,10 @@ class Directory:
             return actions
         return self._expel(sender, None)
 
-    def disconnected(self, peer: PeerId) -> None:
-        """Free the id of a client whose connection has ended."""
-        client = self._by_peer.pop(peer, None)
-        if client is not None:
-            del self.clients[client.id]
+    def disconnected(self, peer: PeerId) -> list[DirectoryAction]:
+        """Free the id of a client whose connection has ended, and tell those in its room."""
+        client = self._by_peer.get(peer)
+        return [] if client is None else self._remove(client)
 
     def tick(self, now: float, is_held: Callable[[PeerId], bool] = lambda _: False) -> list[DirectoryAction]:
         """Expire waiting messages and reservations, and close connections without heartbeats; call this each second.
@@ -285,5 +306,17 @@ class Directory:
         return client, []
 
     def _expel(self, client: Client, code: ErrorCode | None) -> list[DirectoryAction]:
-        self.disconnected(client.peer)
-        return [Disconnect(client.peer, code)]
+        return [Disconnect(client.peer, code), *self._remove(client)]
+
+    def _remove(self, client: Client) -> list[DirectoryAction]:
+        """Free a client's id; returns what those in its room are told."""
+        del self.clients[client.id], self._by_peer[client.peer]
+        group = client.group
+        if group is None:
+            return []
+        self.rooms.leave(group, client.id)
+        return [Notify(peer, ClientLeft(client.id)) for peer in group.members.values()]
+
+    def _is_possible(self, room: Room) -> bool:
+        """Whether the group of a room can get complete."""
+        return room.size is None or 1 <= room.size <= self.limits.room_members

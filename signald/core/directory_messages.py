@@ -12,6 +12,8 @@ from signald.core.users import PeerId
 
 __all__ = [
     "ClientId",
+    "ClientJoined",
+    "ClientLeft",
     "Delivered",
     "DirectoryAction",
     "DirectoryEvent",
@@ -23,11 +25,12 @@ __all__ = [
     "Registered",
     "Registration",
     "Rejected",
+    "Room",
     "Unreachable",
 ]
 
 ClientId = NewType("ClientId", str)
-"""The id that a client has chosen; it has nothing to do with the ids of users and sessions."""
+"""The id of a client, by which others reach it; it has nothing to do with the ids of users and sessions."""
 
 
 class EnvelopeKind(Enum):
@@ -38,6 +41,7 @@ class EnvelopeKind(Enum):
     CANDIDATE = "candidate"
     LEAVE = "leave"
     EXPIRE = "expire"
+    MESSAGE = "message"
 
     @property
     def waits(self) -> bool:
@@ -49,6 +53,20 @@ _WAITING_KINDS = frozenset({EnvelopeKind.OFFER, EnvelopeKind.ANSWER, EnvelopeKin
 
 
 @frozen
+class Room:
+    """A place where clients meet who do not know each other's ids.
+
+    Attributes:
+        name: its name.
+        size: how many clients make a group that no other one enters; None where all who come are together.
+
+    """
+
+    name: str
+    size: int | None = None
+
+
+@frozen
 class Registration:
     """A client's claim to an id.
 
@@ -56,12 +74,15 @@ class Registration:
         id: the id.
         holder: identifies who may take the id over: a digest of the client's secret, or its verified user.
         other_holders: who the client is as well, so that it gets back an id that it had under other rules.
+        room: the room that the client enters, where it reaches the others in its group and nobody else; None for a
+            client that reaches all others without a room.
 
     """
 
     id: ClientId
     holder: str = field(repr=False)
     other_holders: tuple[str, ...] = field(default=(), repr=False)
+    room: Room | None = None
 
 
 @frozen
@@ -114,7 +135,21 @@ class Rejected:
     code: ErrorCode
 
 
-DirectoryEvent = Registered | Delivered | Unreachable | IdTaken | Rejected
+@frozen
+class ClientJoined:
+    """Another client has entered the room; whoever is told is to send it an offer."""
+
+    id: ClientId
+
+
+@frozen
+class ClientLeft:
+    """Another client has left the room."""
+
+    id: ClientId
+
+
+DirectoryEvent = Registered | Delivered | Unreachable | IdTaken | Rejected | ClientJoined | ClientLeft
 """What a client is told."""
 
 

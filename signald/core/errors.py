@@ -53,6 +53,7 @@ class ErrorCode(Enum):
     HELLO_TIMEOUT = ("hello-timeout", "No hello arrived in time.", None, 1008)
 
     ID_TAKEN = ("id-taken", "Another client has this id.", None, 4002)
+    ROOM_FULL = ("room-full", "The room is full.", None, 4004)
     HEARTBEAT_TIMEOUT = ("heartbeat-timeout", "No heartbeat arrived in time.", None, 4003)
 
     # Permissions

@@ -114,6 +114,7 @@ class Limits:
     directory_silence_seconds: float = _limit(
         90.0, "seconds", "without a heartbeat after which a PeerJS client is disconnected", 1.0
     )
+    room_members: int = _limit(32, "clients", "in one room of matchbox's clients", 2)
     ack_messages: int = _limit(16, "messages", "of one user after which the server acknowledges")
     ack_bytes: int = _limit(32768, "bytes", "of messages of one user after which the server acknowledges")
     ack_seconds: float = _limit(5.0, "seconds", "after which the server acknowledges a message", 0.1)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 import orjson
 
 from signald.core.directory_messages import (
-    ClientId,
+    ClientJoined,
+    ClientLeft,
     Delivered,
     DirectoryEvent,
     Envelope,
@@ -25,7 +26,7 @@ from signald.core.directory_messages import (
 from signald.core.errors import ErrorCode
 from signald.dialects.dialect import Claim, DecodeError, Departure, DirectoryDialect, DirectoryMessage, Heartbeat
 
-__all__ = ["DEFAULT_KEY", "MOST_ID_CHARACTERS", "PATH", "PeerJs"]
+__all__ = ["DEFAULT_KEY", "PATH", "PeerJs"]
 
 PATH = "peerjs"
 """The name of the WebSocket below the base path."""
@@ -33,21 +34,8 @@ PATH = "peerjs"
 DEFAULT_KEY = "peerjs"
 """The key that clients send unless their option `key` is another."""
 
-MOST_ID_CHARACTERS = 64
-"""The maximum length of an id; a UUID, which the server makes for clients that choose none, has 36 characters."""
-
-_ID = re.compile(r"[A-Za-z0-9]+(?:[ _-][A-Za-z0-9]+)*")
-"""An id as PeerJS's client accepts it: letters and digits, with single separators inside."""
-
-_KINDS = {kind.name: kind for kind in EnvelopeKind}
+_KINDS = {kind.name: kind for kind in EnvelopeKind if kind is not EnvelopeKind.MESSAGE}
 """The types of messages that are forwarded."""
-
-_MOST_GROWTH = 256
-"""Bytes by which a message may be longer when it is forwarded: the sender's id, and some numbers that are written out.
-
-A number is not written as it was read: 1e15 becomes 1000000000000000.0. Without this bound a message within the limit
-of its sender could be almost four times as long for its receiver. No JavaScript client writes numbers that grow.
-"""
 
 _REASONS = {
     ErrorCode.BAD_REQUEST: "The server needs an id, a token and a key, and an id of 1 to 64 letters and digits.",
@@ -62,34 +50,23 @@ class PeerJs(DirectoryDialect):
     """Translates the frames of one client of PeerJS.
 
     Attributes:
-        id: the id of the client.
+        id_form: an id as PeerJS's client accepts it: letters and digits, with single separators inside.
 
     """
 
-    def __init__(self) -> None:
-        self.id = ClientId("")
+    id_form: ClassVar[re.Pattern[str]] = re.compile(r"[A-Za-z0-9]+(?:[ _-][A-Za-z0-9]+)*")
 
-    def read_claim(self, parameters: Mapping[str, str]) -> Claim:
+    def read_claim(self, name: str, parameters: Mapping[str, str]) -> Claim:
         """Read the parameters `id`, `token` and `key`; an empty one counts as missing.
 
         Raises:
             DecodeError: `bad-request`.
 
         """
-        claim = Claim(*(parameters.get(name, "") for name in ("id", "token", "key")))
-        if not (claim.id and claim.token and claim.key):
+        id, token, key = (parameters.get(parameter, "") for parameter in ("id", "token", "key"))
+        if not (id and token and key):
             raise DecodeError(ErrorCode.BAD_REQUEST)
-        return claim
-
-    def read_id(self, text: str) -> ClientId:
-        """Read the id of the client.
-
-        Raises:
-            DecodeError: `bad-request`.
-
-        """
-        self.id = _read_id(text, ErrorCode.BAD_REQUEST)
-        return self.id
+        return Claim(id, token, key)
 
     def decode(self, frame: bytes) -> DirectoryMessage:
         """Read a message; of an envelope, `type`, `dst` and `payload` are forwarded, and the sender is the client.
@@ -110,20 +87,14 @@ class PeerJs(DirectoryDialect):
             raise DecodeError(ErrorCode.BAD_MESSAGE)
         if kind is EnvelopeKind.LEAVE and not receiver:
             return _DEPARTURE
-        id = _read_id(receiver, ErrorCode.BAD_MESSAGE)
+        id = self.read_receiver(receiver)
         forwarded = {"type": type_, "src": self.id, "dst": id}
         if "payload" in body:
             forwarded["payload"] = body["payload"]
-        try:
-            encoded = orjson.dumps(forwarded)
-        except orjson.JSONEncodeError:  # nested deeper than it can be written
-            raise DecodeError(ErrorCode.BAD_MESSAGE) from None
-        if len(encoded) > len(frame) + _MOST_GROWTH:
-            raise DecodeError(ErrorCode.BAD_MESSAGE)
-        return Envelope(kind, id, encoded)
+        return Envelope(kind, id, self.write_forwarded(forwarded, frame))
 
-    def encode(self, event: DirectoryEvent) -> bytes:
-        """Encode an event; what another client sent is encoded already."""
+    def encode(self, event: DirectoryEvent) -> bytes | None:
+        """Encode an event; what another client sent is encoded already, and there are no rooms."""
         match event:
             case Delivered(frame=frame):
                 return frame
@@ -135,11 +106,7 @@ class PeerJs(DirectoryDialect):
                 return orjson.dumps({"type": "ID-TAKEN", "payload": {"msg": ErrorCode.ID_TAKEN.sentence}})
             case Rejected(code):
                 return orjson.dumps({"type": "ERROR", "payload": {"msg": _REASONS.get(code, code.sentence)}})
+            case ClientJoined() | ClientLeft():
+                return None
             case _ as never:
                 assert_never(never)
-
-
-def _read_id(text: object, error: ErrorCode) -> ClientId:
-    if isinstance(text, str) and len(text) <= MOST_ID_CHARACTERS and _ID.fullmatch(text):
-        return ClientId(text)
-    raise DecodeError(error)

@@ -26,6 +26,7 @@ LIMIT_OF = {
     ErrorCode.SLOW_MESSAGE: "fragments_seconds",
     ErrorCode.HELLO_TIMEOUT: "hello_seconds",
     ErrorCode.HEARTBEAT_TIMEOUT: "directory_silence_seconds",
+    ErrorCode.ROOM_FULL: "room_members",
     ErrorCode.LOBBY_FULL: "session_knocks",
     ErrorCode.OUTBOX_FULL: "outbox_bytes",
     ErrorCode.BAD_CAPACITY: "session_members",

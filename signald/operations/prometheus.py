@@ -120,6 +120,7 @@ _CLIENTS = Declared(
 _WAITING_MESSAGES = Declared(
     "signald_directory_waiting_bytes", Kind.GAUGE, "Messages that wait for clients of PeerJS that are not connected."
 )
+_ROOMS = Declared("signald_rooms", Kind.GAUGE, "Groups of matchbox's clients: each is one room, or one match in it.")
 _DECISIONS = Declared("signald_pending_decisions", Kind.GAUGE, "Decisions under way.")
 _RECEIVED = Declared(
     "signald_received_messages", Kind.COUNTER, "Messages of clients: valid, or malformed.", ("type", "result")
@@ -169,6 +170,7 @@ class Sources:
         metrics: the counters of events.
         hub: the hub with the users, the sessions and the mailboxes.
         directory: the clients without sessions.
+        rooms: the clients in rooms.
         readiness: whether the daemon accepts new clients.
         signaling: the ports that serve WebSockets.
         http_connections: a function that returns the number of TCP connections that have not become WebSockets.
@@ -182,6 +184,7 @@ class Sources:
     metrics: Metrics
     hub: Hub
     directory: Directory
+    rooms: Directory
     readiness: Readiness
     signaling: Sequence[SignalingPort]
     http_connections: Callable[[], int]
@@ -247,6 +250,7 @@ class _Collector(Collector):
         directory = self._sources.directory
         yield _CLIENTS.with_values({("connected",): len(directory.clients), ("reserved",): len(directory.reserved)})
         yield _WAITING_MESSAGES.with_value(directory.waiting.size)
+        yield _ROOMS.with_value(self._sources.rooms.rooms.groups)
 
     def _messages(self) -> Iterator[Family]:
         metrics = self._sources.metrics

@@ -52,8 +52,8 @@ class AdmittedProtocol(BoundedProtocol):
         self.ticket = ticket
         self.request_began = request_began
 
-    def note_query(self, query: str) -> None:
-        """Take note of the query of the opening handshake, which most dialects ignore."""
+    def note_target(self, path: str, query: str) -> None:
+        """Take note of the target of the opening handshake, of which most dialects need nothing."""
 
     def start_dialect(self) -> None:
         """Create the dialect of the open WebSocket, and add the connection to its switchboard.
@@ -82,7 +82,9 @@ class AdmittedProtocol(BoundedProtocol):
             ConnectionDeny: the client is refused; an error's code stands in the place of the reason.
 
         """
-        self.note_query(self.http_request_uri.partition("?")[2])
+        # Autobahn's own path lacks what follows a semicolon in it.
+        path, _, query = self.http_request_uri.partition("?")
+        self.note_target(path, query)
         try:
             return self._choose_answer(request.path, request.headers, request.protocols)
         except SignalError as error:
@@ -93,7 +95,7 @@ class AdmittedProtocol(BoundedProtocol):
         self.port.metrics.bytes_in += request.size
         # Autobahn's attribute, since what answers the request reads it there wherever the request was parsed.
         self.http_headers = request.headers
-        self.note_query(request.query)
+        self.note_target(request.path, request.query)
         try:
             subprotocol, headers = self._choose_answer(request.path, request.headers, request.subprotocols)
             self.sendData(switching_protocols(request.key, subprotocol, headers))

@@ -124,7 +124,7 @@ class DirectorySwitchboard:
         """
         if self.intake.state is IntakeState.CLOSED or self._acting or peer not in self._connections:
             return False
-        receiver = self.directory.peer_of(envelope.receiver)
+        receiver = self.directory.peer_of(envelope.receiver, peer)
         connection = None if receiver is None else self._connections.get(receiver)
         if receiver is None or connection is None or not self.directory.charge(peer, now):
             return False
@@ -155,7 +155,7 @@ class DirectorySwitchboard:
     def remove_connection(self, peer: PeerId) -> None:
         """Tell the directory that a connection ended."""
         if self._connections.pop(peer, None) is not None:
-            self.intake.receive(partial(self.directory.disconnected, peer))
+            self.intake.receive(lambda: self._act(self.directory.disconnected(peer)))
 
     def fail_connection(self, peer: PeerId, *, can_close: bool = True) -> None:
         """Log the exception that is handled, and end the connection that it concerns.

@@ -1,30 +1,27 @@
-"""The plain HTTP requests of the directory's clients: an unused id, the list of ids, and a banner."""
+"""The paths of the directory's clients: WebSockets, and requests for an unused id, the list of ids, and a banner."""
 
 from __future__ import annotations
 
 import math
-import uuid
-from collections.abc import Callable
 from http import HTTPStatus
 
 import orjson
 from attrs import frozen
 from twisted.web.resource import Resource
+from twisted.web.server import Request
 
 from signald.core.errors import ErrorCode
 from signald.net.origins import read_host
 from signald.server.factory import DirectoryFactory
 from signald.server.problems import problem_of
 from signald.server.site import SignalingSite
+from signald.server.upgrade_request import ANY_NAME
 from signald.server.web import Folder, SignalingRequest, SignalingResource
 
-__all__ = ["LIST_SECONDS", "DirectoryPaths", "PathInUseError", "add_directory"]
+__all__ = ["LIST_SECONDS", "DirectoryPaths", "PathInUseError", "add_directory", "add_rooms", "rooms_path"]
 
 LIST_SECONDS = 1.0
 """Seconds for which the encoded list of ids is sent again: that of 18,000 clients has 700 kB, and anybody may ask."""
-
-_ID_BYTES = 16
-"""Random bytes of an id that the server chooses (RFC 9562 §5.4)."""
 
 
 class PathInUseError(Exception):
@@ -59,7 +56,6 @@ def add_directory(
     factory: DirectoryFactory,
     paths: DirectoryPaths,
     *,
-    random_bytes: Callable[[int], bytes],
     lists_ids: bool,
 ) -> None:
     """Serve the directory's clients on a site.
@@ -68,40 +64,67 @@ def add_directory(
         site: the site of the page's port.
         factory: makes their WebSockets.
         paths: where they are served; the page stays where it is, also if that is the base path.
-        random_bytes: returns so many random bytes, for the ids that the server chooses.
         lists_ids: whether everybody may read the ids of all clients.
 
     Raises:
         PathInUseError: a path belongs to the page.
 
     """
-    folder: Resource = site.resource
-    for name in paths.base.split("/")[1:-1]:
-        folder = _child_folder(folder, name, paths)
+    folder = _folder_at(site, paths.base)
     if paths.base != paths.page:
-        _put(folder, "", _Banner(factory), paths)
+        _put(folder, "", _Banner(factory), paths.base)
     socket = _SocketFolder(factory)
-    _put(folder, paths.socket, socket, paths)
-    requests = _child_folder(folder, paths.key, paths)
-    _put(requests, "id", _NewId(factory, random_bytes), paths)
-    _put(requests, "peers", _Peers(factory, lists_ids=lists_ids), paths)
+    _put(folder, paths.socket, socket, paths.base)
+    requests = _child_folder(folder, paths.key, paths.base)
+    _put(requests, "id", _NewId(factory), paths.base)
+    _put(requests, "peers", _Peers(factory, lists_ids=lists_ids), paths.base)
     site.websockets[paths.websocket] = factory
 
 
-def _child_folder(parent: Resource, name: str, paths: DirectoryPaths) -> Resource:
+def rooms_path(base: str, name: str) -> str:
+    """Return the path of the WebSockets in a folder of this name below a path; each is named like its room."""
+    return f"{base}{name}/{ANY_NAME}"
+
+
+def add_rooms(site: SignalingSite, factory: DirectoryFactory, base: str, name: str) -> None:
+    """Serve clients in rooms on a site.
+
+    Arguments:
+        site: the site of the page's port.
+        factory: makes their WebSockets.
+        base: the path of the page, which ends with a slash.
+        name: the name below it of the folder whose names are rooms.
+
+    Raises:
+        PathInUseError: the folder's path is in use.
+
+    """
+    _put(_folder_at(site, base), name, _RoomFolder(factory), base)
+    site.websockets[rooms_path(base, name)] = factory
+
+
+def _folder_at(site: SignalingSite, base: str) -> Resource:
+    """Return the folder of a path that ends with a slash; folders that there are not are made."""
+    folder: Resource = site.resource
+    for name in base.split("/")[1:-1]:
+        folder = _child_folder(folder, name, base)
+    return folder
+
+
+def _child_folder(parent: Resource, name: str, base: str) -> Resource:
     """Return the folder of this name, which is made if there is none."""
     child = parent.children.get(name.encode())
     if child is None:
         child = Folder()
         parent.putChild(name.encode(), child)
     if not isinstance(child, Folder):
-        raise PathInUseError(f"{paths.base}{name}")
+        raise PathInUseError(f"{base}{name}")
     return child
 
 
-def _put(folder: Resource, name: str, resource: Resource, paths: DirectoryPaths) -> None:
+def _put(folder: Resource, name: str, resource: Resource, base: str) -> None:
     if name.encode() in folder.children:
-        raise PathInUseError(f"{paths.base}{name}")
+        raise PathInUseError(f"{base}{name}")
     folder.putChild(name.encode(), resource)
 
 
@@ -115,6 +138,18 @@ class _SocketFolder(Folder):
     def render(self, request: SignalingRequest) -> bytes | int:
         """Open the WebSocket."""
         return self._socket.render(request)
+
+
+class _RoomFolder(Folder):
+    """The folder of the rooms: every name in it is a WebSocket."""
+
+    def __init__(self, factory: DirectoryFactory) -> None:
+        super().__init__()
+        self._socket = _SocketFolder(factory)
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        """Return the WebSocket, which reads the name itself; the empty name is no room."""
+        return self._socket if path else Folder()
 
 
 class _OpenResource(Resource):
@@ -156,16 +191,12 @@ class _Banner(_OpenResource):
 class _NewId(_OpenResource):
     """An id that nobody has."""
 
-    def __init__(self, factory: DirectoryFactory, random_bytes: Callable[[int], bytes]) -> None:
-        super().__init__(factory)
-        self._random_bytes = random_bytes
-
     def render_GET(self, request: SignalingRequest) -> bytes | int:
-        """Send a random UUID; that somebody else has it is less likely than a fault of the memory."""
+        """Send an id that is random."""
         if not self.allow_origin(request):
             return request.send_error(ErrorCode.NOT_FOUND)
         request.setHeader("Content-Type", "text/plain; charset=utf-8")
-        return request.send(str(uuid.UUID(bytes=self._random_bytes(_ID_BYTES), version=4)).encode())
+        return request.send(self._port.make_id().encode())
 
 
 class _Peers(_OpenResource):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Callable
 from typing import assert_never, cast
 
 from attrs import define
 
 from signald.auth.directory_access import DirectoryAccess
 from signald.core.directory_messages import (
+    ClientJoined,
+    ClientLeft,
     Delivered,
     DirectoryEvent,
     Envelope,
@@ -20,15 +24,18 @@ from signald.core.directory_messages import (
 from signald.core.errors import SignalError
 from signald.core.messages import (
     Answer,
+    AppMessage,
     Candidates,
     CountedEvent,
     Error,
     ForwardedAnswer,
     ForwardedCandidates,
+    ForwardedMessage,
     ForwardedOffer,
     Hello,
     Leave,
     Left,
+    MemberJoined,
     MemberLeft,
     Offer,
     Ping,
@@ -52,6 +59,7 @@ _REQUESTS: dict[EnvelopeKind, type[Request]] = {
     EnvelopeKind.CANDIDATE: Candidates,
     EnvelopeKind.LEAVE: Leave,
     EnvelopeKind.EXPIRE: Leave,
+    EnvelopeKind.MESSAGE: AppMessage,
 }
 """The requests as which envelopes are counted, so that metrics have the same labels for every dialect."""
 
@@ -61,8 +69,12 @@ _EVENTS: dict[EnvelopeKind, type[CountedEvent]] = {
     EnvelopeKind.CANDIDATE: ForwardedCandidates,
     EnvelopeKind.LEAVE: MemberLeft,
     EnvelopeKind.EXPIRE: Left,
+    EnvelopeKind.MESSAGE: ForwardedMessage,
 }
 """The events as which they are counted where they are delivered."""
+
+_ID_BYTES = 16
+"""Random bytes of an id that the server chooses (RFC 9562 §5.4)."""
 
 
 @define(kw_only=True, eq=False)
@@ -72,16 +84,22 @@ class DirectoryPort(SignalingPort):
     Attributes:
         directory: receives their messages.
         access: decides who may have an id.
+        random_bytes: returns so many random bytes, for the ids that the server chooses.
 
     """
 
     directory: DirectorySwitchboard
     access: DirectoryAccess
+    random_bytes: Callable[[int], bytes]
 
     def __attrs_post_init__(self) -> None:
         """Have the directory's switchboard end the connections that cannot be written to."""
         super().__attrs_post_init__()
         self.batch = ForwardBatch(self.metrics, self.directory.fail_connection)
+
+    def make_id(self) -> str:
+        """Return a random UUID; that somebody else has it is less likely than a fault of the memory."""
+        return str(uuid.UUID(bytes=self.random_bytes(_ID_BYTES), version=4))
 
 
 class DirectoryProtocol(AdmittedProtocol):
@@ -96,6 +114,7 @@ class DirectoryProtocol(AdmittedProtocol):
     port: DirectoryPort
     dialect: DirectoryDialect
     _peer: PeerId | None = None
+    _name = ""
     _query = ""
     _forwarded = 0
     """Messages that were forwarded at once in the present read."""
@@ -105,39 +124,47 @@ class DirectoryProtocol(AdmittedProtocol):
 
     # Start and end
 
-    def note_query(self, query: str) -> None:
-        """Keep the query until the WebSocket is open: errors in it are told over the WebSocket alone."""
-        self._query = query
+    def note_target(self, path: str, query: str) -> None:
+        """Keep the target until the WebSocket is open: errors in it are told over the WebSocket alone."""
+        self._name, self._query = path.rpartition("/")[2], query
 
     def start_dialect(self) -> None:
         """Have the directory register the client, or tell it why it gets no id."""
-        port, query, self._query = self.port, self._query, ""
+        port, directory = self.port, self.port.directory
+        name, query, self._name, self._query = self._name, self._query, "", ""
         self.dialect = cast(type[DirectoryDialect], self.dialect_class)()
-        peer = self._peer = port.directory.add_connection(self)
+        peer = self._peer = directory.add_connection(self)
         port.metrics.received[Hello] += 1
         self.charge(DECISION_POINTS)
         try:
-            claim = self.dialect.read_claim(read_query(query))
-            id = self.dialect.read_id(claim.id)
+            claim = self.dialect.read_claim(name, read_query(query))
+            id = self.dialect.read_id(port.make_id() if claim.id is None else claim.id)
             registration = port.access.registration(id, claim, self.address, port.clock.seconds())
         except (DecodeError, SignalError) as error:
-            port.directory.reject(peer, error.code)
+            directory.reject(peer, error.code)
             return
-        port.directory.register(peer, self.address, registration, slow_start=self.slow_start)
+        sent = directory.sent
+        directory.register(peer, self.address, registration, slow_start=self.slow_start)
+        # The decision's points pay for one event, and every other one goes to somebody in the room.
+        self.charge(max(0, directory.sent - sent - 1) * EVENT_POINTS)
 
     def leave_switchboard(self) -> None:
         """Tell the directory's switchboard, once, that the connection ended."""
         peer, self._peer = self._peer, None
         if peer is not None:
-            self.port.directory.remove_connection(peer)
-            self.charge_end(END_POINTS)
+            directory = self.port.directory
+            sent = directory.sent
+            directory.remove_connection(peer)
+            self.charge_end(END_POINTS + (directory.sent - sent) * EVENT_POINTS)
 
     # Events out
 
     def send_directory_event(self, event: DirectoryEvent) -> None:
         """Encode an event and send it; a closing connection sends nothing more."""
-        self._count_event(event)
-        self.send_text(self.dialect.encode(event))
+        text = self.dialect.encode(event)
+        if text is not None:
+            self._count_event(event)
+            self.send_text(text)
 
     def count_dropped(self) -> None:
         """Count a message of another client that was not sent, since too much waits."""
@@ -160,6 +187,10 @@ class DirectoryProtocol(AdmittedProtocol):
                 metrics.sent[_EVENTS[kind]] += 1
             case Registered():
                 metrics.sent[Welcome] += 1
+            case ClientJoined():
+                metrics.sent[MemberJoined] += 1
+            case ClientLeft():
+                metrics.sent[MemberLeft] += 1
             case Unreachable() | IdTaken() | Rejected():
                 metrics.sent[Error] += 1
             case _ as never:

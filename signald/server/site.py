@@ -30,6 +30,7 @@ from signald.server.plain_http import PlainRequest, PlainRequestError, answer_pl
 from signald.server.plain_upgrade import read_plain_upgrade
 from signald.server.problems import last_response
 from signald.server.request_turns import RequestTurns
+from signald.server.upgrade_request import any_name_beside
 
 __all__ = ["ALLOWED", "SignalingChannel", "SignalingSite"]
 
@@ -94,7 +95,8 @@ class SignalingSite(Site):
             headers: the headers of every response.
             methods: the methods that any resource supports.
             hosts: the host names that are answered (`Host.is_among`); None for every name.
-            websockets: makes the WebSockets that plain upgrade requests open, by path; None where there are none.
+            websockets: makes the WebSockets that plain upgrade requests open, by path (`UpgradeRule`); None where there
+                are none.
             rounds: divides each round of the reactor among addresses; None where all clients are the operator's.
 
         """
@@ -124,6 +126,10 @@ class SignalingSite(Site):
         channel = SignalingChannel(self, ticket)
         channel.factory = self
         return channel
+
+    def find_websocket(self, path: str) -> SignalingFactory | None:
+        """Return what makes the WebSockets of a path; None where there are none."""
+        return self.websockets.get(path) or self.websockets.get(any_name_beside(path))
 
     def acceptableProtocols(self) -> list[bytes]:
         """Offer HTTP/1.1 in ALPN (RFC 7301): HTTP/2 would bypass the header deadline and the rule about bodies."""
@@ -397,7 +403,7 @@ class SignalingChannel(RequestTurns, HTTPChannel):
         if not site.websockets or site.http_connections.is_draining:
             return False
         request = read_plain_upgrade(data)
-        websockets = None if request is None else site.websockets.get(request.path)
+        websockets = None if request is None else site.find_websocket(request.path)
         if request is None or websockets is None:
             return False
         self.charge_request()

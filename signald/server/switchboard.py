@@ -81,6 +81,8 @@ class Switchboard:
         record_changes: called after users or sessions may have changed, and before any answer that depends on it.
         intake: holds facts back during a hand-over.
         directory: the clients without sessions, whose state is part of every snapshot; None where there are none.
+        rooms: the clients in rooms, of whom nothing expires, and nothing outlasts this process; None where there are
+            none.
         sent: the events that were sent so far.
         decided: the decisions that were asked for so far.
 
@@ -95,6 +97,7 @@ class Switchboard:
     record_changes: Callable[[], None] = lambda: None
     intake: Intake = field(factory=Intake)
     directory: DirectorySwitchboard | None = None
+    rooms: DirectorySwitchboard | None = None
     sent: int = field(init=False, default=0)
     decided: int = field(init=False, default=0)
     _connections: dict[PeerId, Connection | None] = field(init=False, factory=dict)
@@ -240,8 +243,9 @@ class Switchboard:
         """Use other limits from now on."""
         self.hub.reload_limits(limits)
         self.registry.limits = limits
-        if self.directory is not None:
-            self.directory.directory.reload_limits(limits)
+        for directory in (self.directory, self.rooms):
+            if directory is not None:
+                directory.directory.reload_limits(limits)
 
     def reload_ice_servers(self, servers: tuple[IceServer, ...], turn: Turn | None, relay_only: bool) -> None:
         """Use other STUN and TURN servers from now on, and send them to every user."""

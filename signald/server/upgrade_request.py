@@ -11,13 +11,16 @@ from signald.core.errors import ErrorCode, SignalError
 from signald.dialects.dialect import WireProtocol
 from signald.net.origins import OriginRule, read_host
 
-__all__ = ["SOCKET", "UpgradeRule", "read_query", "refusal", "refusal_headers"]
+__all__ = ["ANY_NAME", "SOCKET", "UpgradeRule", "any_name_beside", "read_query", "refusal", "refusal_headers"]
 
 MOST_PARAMETERS = 16
 """The maximum number of parameters of a query that is read; clients of PeerJS send four."""
 
 SOCKET = "ws"
 """The name of the signaling socket below the path of the page."""
+
+ANY_NAME = "*"
+"""In the path of a WebSocket, the last segment that stands for every name."""
 
 _CODES: dict[str | None, ErrorCode] = {code.value: code for code in ErrorCode}
 
@@ -42,7 +45,7 @@ class UpgradeRule:
     Attributes:
         dialects: the dialects by subprotocol.
         origins: which pages may connect.
-        path: the path of the signaling socket; None for any path.
+        path: the path of the signaling socket, which may end with `ANY_NAME`; None for any path.
         hosts: the host names that are answered (`Host.is_among`).
 
     """
@@ -80,7 +83,7 @@ class UpgradeRule:
             SignalError: the handshake is refused.
 
         """
-        if self.path is not None and path != self.path:
+        if self.path is not None and self.path not in (path, any_name_beside(path)):
             raise SignalError(ErrorCode.NOT_FOUND)
         host = read_host([headers.get("host", "")])
         if host is None or not host.is_among(self.hosts):
@@ -91,6 +94,12 @@ class UpgradeRule:
             if subprotocol in self.dialects:
                 return self.dialects[subprotocol]
         raise SignalError(ErrorCode.UNSUPPORTED_SUBPROTOCOL)
+
+
+def any_name_beside(path: str) -> str:
+    """Return a path with `ANY_NAME` as its last segment; one that ends with a slash has none, and is not changed."""
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + (ANY_NAME if name else "")
 
 
 def read_query(query: str) -> dict[str, str]:

@@ -47,11 +47,12 @@ class OperationsWorld:
         self.metrics, self.readiness = Metrics(), Readiness()
         self.hub: Hub = self.world.hub
         port = make_port(self.clock, metrics=self.metrics, dialects=DIALECTS)
-        self.directory = Directory(self.hub.limits)
+        self.directory, self.rooms = Directory(self.hub.limits), Directory(self.hub.limits)
         self.sources = Sources(
             self.metrics,
             self.hub,
             self.directory,
+            self.rooms,
             self.readiness,
             (port,),
             lambda: 3,

@@ -21,7 +21,7 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.cli.options import Options, refuse_start
-from signald.config.settings import Config, PeerJs, Webhook
+from signald.config.settings import Config, Matchbox, PeerJs, Webhook
 from signald.config.values import ConfigError
 from signald.lifecycle.service import Daemon
 from signald.net.origins import EVERY_ORIGIN
@@ -122,8 +122,11 @@ class WiringTests(SynchronousTestCase):
             daemon._data_directory.release()
             self.assertEqual(isinstance(daemon.page.factory, ProxyProtocolFactory), proxy_protocol)
 
-    def make_peerjs(self, base: str = "/", **settings: Any) -> Daemon:
-        """Create a daemon with these settings of the section `peerjs`, whose page has that path."""
+    def make_peerjs(self, base: str = "/", *, matchbox: bool = False, **settings: Any) -> Daemon:
+        """Create a daemon with these settings of the section `peerjs`, whose page has that path.
+
+        It serves clients of matchbox as well, or not.
+        """
         config = Config(
             self.data,
             path=base,
@@ -131,7 +134,8 @@ class WiringTests(SynchronousTestCase):
             interface="127.0.0.1",
             tls=False,
             peerjs=PeerJs(**settings),
-            allow_origins=(EVERY_ORIGIN,) if settings.get("enabled") else (),
+            matchbox=Matchbox(enabled=matchbox),
+            allow_origins=(EVERY_ORIGIN,) if settings.get("enabled") or matchbox else (),
         )
         daemon = make_daemon(config, MemoryReactorClock())
         self.addCleanup(daemon.page.socket.close)
@@ -160,6 +164,43 @@ class WiringTests(SynchronousTestCase):
         endpoint = Endpoint(daemon.page.factory)
         endpoint.send(request("/calls/", {"Host": "localhost"}))
         self.assertEqual(parse_response(endpoint.answer())[0], 200)
+
+    def test_matchbox(self) -> None:
+        """With the setting `matchbox.enabled`, clients of matchbox enter rooms, from pages of every allowed origin."""
+        for enabled, status in ((False, 404), (True, 101)):
+            daemon = self.make_peerjs(matchbox=enabled)
+            endpoint = Endpoint(daemon.page.factory)
+            self.assertEqual(endpoint.upgrade("/matchbox/room?next=2", origin="https://app.example"), status)
+            self.assertEqual(len(daemon._draining), 4 if enabled else 3)
+            endpoint.disconnect()
+
+    def test_rooms_below_a_path(self) -> None:
+        """With the setting `path`, the rooms of matchbox's clients are below it as well, and not outside."""
+        for path in ("/calls/", "/matchbox/", "/a/matchbox/"):
+            daemon = self.make_peerjs(path, matchbox=True, enabled=True, path="/a/")
+            for base, status in ((path, 101), ("/", 404), (f"{path}a/", 404)):
+                endpoint = Endpoint(daemon.page.factory)
+                self.assertEqual(endpoint.upgrade(f"{base}matchbox/room?next=2"), status, base)
+                endpoint.disconnect()
+
+    def test_dialects_apart(self) -> None:
+        """Each dialect without sessions has a directory of its own, and both have one hand-over."""
+        daemon = self.make_peerjs(matchbox=True, enabled=True)
+        ann, ben = (Endpoint(daemon.page.factory, address) for address in ("192.0.2.1", "192.0.2.2"))
+        ann.upgrade("/matchbox/room")
+        ben.upgrade("/peerjs?key=peerjs&id=ben&token=t")
+        rooms, directory = daemon._switchboard.rooms, daemon._switchboard.directory
+        assert rooms is not None
+        assert directory is not None
+        self.assertEqual((len(rooms.directory.clients), [*directory.directory.clients]), (1, ["ben"]))
+        self.assertIs(rooms.intake, directory.intake)
+        ann.disconnect()
+        ben.disconnect()
+
+    def test_path_of_the_rooms(self) -> None:
+        """A path of PeerJS's clients that is the one of matchbox's is told."""
+        error = self.assertRaises(ConfigError, self.make_peerjs, matchbox=True, enabled=True, path="/matchbox/")
+        self.assertIn("expected free paths, got /matchbox, which is that of matchbox.enabled (--matchbox).", str(error))
 
     def test_paths_of_the_page(self) -> None:
         """A path of PeerJS's clients that is the page's is told."""

@@ -279,6 +279,21 @@ def ghosts(link: Link) -> Iterator[bytes]:
         yield b""
 
 
+def crowded_room(link: Link) -> Iterator[bytes]:
+    """One room of matchbox that is full, whose clients talk to each other, and which some leave and enter again."""
+    yield upgrade_request("/matchbox/crowd")
+    while b'"IdAssigned"' not in link.received:
+        yield b""
+    other = bytes(link.received).partition(b'"IdAssigned":"')[2][:36].decode()
+    signal = frame(TEXT, json.dumps({"Signal": {"receiver": other, "data": {"Offer": "x" * 200}}}).encode())
+    for _ in range(20):
+        yield signal
+    link.over = link.number % 4 == 1
+    while True:
+        yield signal
+        yield b""
+
+
 LOADS: Mapping[str, Load] = {
     "endless-frame": Load("frame without limit", "a frame of 1 TiB", ("1009 message-too-large",), endless_frame),
     "endless-message": Load(
@@ -316,5 +331,8 @@ LOADS: Mapping[str, Load] = {
     "ghosts": Load("one PeerJS id for many connections", "the same id and token", ("4001 replaced",), ghosts),
     "connections": Load("connection flood", "connections as fast as they go", (), connections),
     **FLOODS,
+    "crowded-room": Load(
+        "one matchbox room for many connections", "entries, signals and ends", ("4004 room-full",), crowded_room
+    ),
 }
 """All attacks, by name."""

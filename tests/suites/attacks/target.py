@@ -138,7 +138,7 @@ def target(tls: bool) -> Target:
         return known
     if known is not None:
         known.daemon.kill()
-    _targets[tls] = Target(tls, "--peerjs")
+    _targets[tls] = Target(tls, "--peerjs", "--matchbox")
     return _targets[tls]
 
 

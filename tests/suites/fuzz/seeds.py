@@ -61,6 +61,16 @@ _PEERJS = [
 ]
 
 
+_MATCHBOX = [
+    b'"KeepAlive"',
+    *(
+        json.dumps({"Signal": {"receiver": f"00000000-0000-4000-8000-00000000000{last}", "data": data}}).encode()
+        for last in (1, 2, 3)
+        for data in ({"Offer": "v=0"}, {"Answer": "v=0"}, {"IceCandidate": "{}"}, [1, None])
+    ),
+]
+
+
 _CONTROL: list[dict[str, Any]] = [
     {"type": "control-pointer", "x": 0.5, "y": 2},
     {"type": "control-button", "x": 0, "y": 1, "button": 0, "down": True},
@@ -137,6 +147,13 @@ def seeds(target: str) -> list[bytes]:
                 b"\xff" + b"".join(frame(TEXT, text) for text in _PEERJS),
                 *(b"\x00" + frame(TEXT, text) for text in _PEERJS),
             ]
+        case "matchbox":
+            return [b"room?next=2&token=t\n" + text for text in _MATCHBOX]
+        case "matchbox_websocket":
+            return [
+                b"\xff" + b"".join(frame(TEXT, text) for text in _MATCHBOX),
+                *(b"\x00" + frame(TEXT, text) for text in _MATCHBOX),
+            ]
         case "websocket":
             said = [frame(TEXT, text) for text in examples()[:12]]
             said += [frame(PING, b"x"), frame(CLOSE, close_payload(1000)), frame(BINARY, b"x")]
@@ -202,6 +219,8 @@ def words(target: str) -> set[str]:
             return common | {word.decode() for word in re.findall(rb'"[a-zA-Z-]+"', b"".join(examples()))}
         case "peerjs" | "peerjs_websocket":
             return common | {word.decode() for word in re.findall(rb'"[a-zA-Z]+"', b"".join(_PEERJS))}
+        case "matchbox" | "matchbox_websocket":
+            return common | {word.decode() for word in re.findall(rb'"[a-zA-Z0-9-]+"', b"".join(_MATCHBOX))}
         case "control":
             return common | {f'"{word}"' for message in _CONTROL for word in (*message, message["type"], "KeyA", "F5")}
         case "strings":

@@ -30,6 +30,7 @@ from signald.core.messages import Candidates, Forwardable, Traits, UserId
 from signald.core.snapshot import dump, load
 from signald.dialects import DIALECTS
 from signald.dialects.dialect import DecodeError, Dialect
+from signald.dialects.matchbox import Matchbox
 from signald.dialects.native import REQUESTS, Native, decode_event
 from signald.dialects.peerjs import PeerJs
 from signald.dialects.serde import Serde
@@ -50,7 +51,7 @@ from signald_client.control.consent import MAX_HELD, Consent
 from signald_client.control.control_effects import ControlEnded, ControlStarted, Inject
 from signald_client.control.control_rules import Rules
 from tests.support.connections import make_switchboard
-from tests.support.directory_server import DirectoryServer, PeerJsClient
+from tests.support.directory_server import DirectoryServer, MatchboxClient, PeerJsClient
 from tests.support.endpoints import CLIENT, TEXT, Endpoint, frame, upgrade_request
 
 __all__ = ["TARGETS"]
@@ -89,6 +90,9 @@ _VALUES: list[Any] = [
     ),
     "x" * 70000,
 ]
+
+_MATCHBOX_ID = "00000000-0000-4000-8000-000000000002"
+"""The id of a client of matchbox, as the server in memory makes it."""
 
 _PAGE = {"/": Asset("/", "text/html", "no-cache", {"identity": Representation(b"page", '"etag"')})}
 
@@ -252,7 +256,7 @@ def peerjs(data: bytes) -> None:
     query, _, text = data.partition(b"\n")
     dialect = PeerJs()
     with suppress(DecodeError):
-        dialect.read_id(dialect.read_claim(read_query(query.decode("latin-1"))).id)
+        dialect.read_id(dialect.read_claim("peerjs", read_query(query.decode("latin-1"))).id or "")
     try:
         message = dialect.decode(text)
     except DecodeError as error:
@@ -271,6 +275,51 @@ def peerjs_websocket(data: bytes) -> None:
     line = Endpoint(server.site, clock=server.clock)
     line.send(upgrade_request("/peerjs?key=peerjs&id=ann&token=t"))
     line.answer()
+    _deliver_beside(server, line, other, data)
+    directory = server.directory.directory
+    assert not directory.clients, "a client is left behind"
+    assert not directory.waiting.size, "a message is left behind"
+
+
+def matchbox(data: bytes) -> None:
+    """A room, a query and a frame of a client of matchbox, which the first question mark and line break divide."""
+    target, _, text = data.partition(b"\n")
+    name, _, query = target.decode("latin-1").partition("?")
+    dialect = Matchbox()
+    with suppress(DecodeError):
+        claim = dialect.read_claim(name, read_query(query))
+        assert claim.id is None, claim
+        assert claim.room is not None, claim
+        assert re.fullmatch(r"[\w.~-]{1,64}", claim.room.name, re.ASCII), claim
+    dialect.read_id(_MATCHBOX_ID)
+    try:
+        message = dialect.decode(text)
+    except DecodeError as error:
+        assert error.code.value, error
+        return
+    if isinstance(message, Envelope):
+        body = json.loads(message.frame)
+        assert body.keys() == {"Signal"}, body
+        assert body["Signal"].keys() == {"sender", "data"}, body
+        assert body["Signal"]["sender"] == dialect.id, body
+
+
+def matchbox_websocket(data: bytes) -> None:
+    """The bytes of a client of matchbox after its opening handshake, beside another client in its room."""
+    server = DirectoryServer()
+    other = MatchboxClient(server, "room")
+    line = Endpoint(server.site, clock=server.clock)
+    line.send(upgrade_request("/matchbox/room"))
+    line.answer()
+    assert [*other.take()[0]] == ["NewPeer"], "the other client was not told"
+    _deliver_beside(server, line, other, data)
+    directory = server.rooms.directory
+    assert not directory.clients, "a client is left behind"
+    assert not directory.rooms.groups, "a room is left behind"
+
+
+def _deliver_beside(server: DirectoryServer, line: Endpoint, other: PeerJsClient | MatchboxClient, data: bytes) -> None:
+    """Deliver bytes beside another client, and let both end, one by its silence."""
     size = 1 + (data[0] if data else 0) * 16
     with _no_error_is_logged():
         for begin in range(1, len(data), size):
@@ -286,9 +335,6 @@ def peerjs_websocket(data: bytes) -> None:
         other.close()
         server.clock.advance(LONG)
         server.switchboard.tick()
-    directory = server.directory.directory
-    assert not directory.clients, "a client is left behind"
-    assert not directory.waiting.size, "a message is left behind"
     assert server.budget.total == 0, "a connection is counted for ever"
 
 
@@ -430,6 +476,8 @@ TARGETS: Mapping[str, Target] = {
         websocket,
         peerjs,
         peerjs_websocket,
+        matchbox,
+        matchbox_websocket,
         proxied,
         forwarded,
         state,

@@ -10,7 +10,7 @@ from signald.auth.directory_access import DirectoryAccess
 from signald.auth.tokens import TokenVerifier
 from signald.config.settings import Tokens
 from signald.core.budgets import GuessBudgets
-from signald.core.directory_messages import ClientId, Registration
+from signald.core.directory_messages import ClientId, Registration, Room
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.limits import Limits
 from signald.core.token_need import TokenNeed
@@ -62,6 +62,22 @@ class AccessTests(SynchronousTestCase):
             holders = {register(access, token).holder for token in (minted(), minted(exp=NOW + 60), minted(name="Ann"))}
             self.assertEqual(holders, {"user ann"})
             self.assertEqual(register(access, minted(sub="ben")).holder, "user ben")
+
+    def test_missing_tokens(self) -> None:
+        """A client without a token is told that one is needed, which is no guess; elsewhere it needs none."""
+        access = self.access(TokenNeed.HOSTS)
+        for _ in range(3):
+            self.assertIs(self.refusal(access, Claim(None, "", "peerjs")), ErrorCode.TOKEN_REQUIRED)
+        self.assertEqual(access.bad_tokens.full_at, {})
+        self.assertTrue(self.access().registration(ANN, Claim(None, "", "peerjs"), HOME, 0.0).holder)
+
+    def test_rooms(self) -> None:
+        """The room is the one that the client names, whatever its token is."""
+        room, token = Room("a", 2), minted()
+        for need, texts in ((TokenNeed.NOBODY, ("", "abc", "a.b.c", token)), (TokenNeed.EVERYONE, (token,))):
+            for text in texts:
+                claim = Claim(None, text, "peerjs", room)
+                self.assertEqual(self.access(need).registration(ANN, claim, HOME, 0.0).room, room)
 
     def test_a_holder_is_of_one_kind(self) -> None:
         """No random secret makes its client the user of a token."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.settings import Config, Ice, PeerJs, default_data_dir
+from signald.config.settings import Config, Ice, Matchbox, PeerJs, default_data_dir
 from signald.config.sources import combine
 from signald.config.values import ConfigError
 from signald.core.messages import IceServer
@@ -46,6 +46,7 @@ class ConfigTests(SynchronousTestCase):
         """All origins can be allowed for clients of PeerJS alone."""
         self.assertRaises(ConfigError, Config, Path("data"), allow_origins=(EVERY_ORIGIN,))
         Config(Path("data"), allow_origins=(EVERY_ORIGIN,), peerjs=PeerJs(enabled=True))
+        Config(Path("data"), allow_origins=(EVERY_ORIGIN,), matchbox=Matchbox(enabled=True))
 
     def test_data_directory(self) -> None:
         """The data directory is systemd's state directory, else in the user's data directory."""

@@ -103,7 +103,7 @@ class RegistrationTests(DirectoryCase):
         registration = Registration(ANN, "user ann", ("other", "ann"))
         actions = self.directory.register(THREE, HOME, registration, 0.0)
         self.assertEqual(actions[-1], Notify(THREE, Registered(ANN)))
-        self.assertEqual(self.directory.client_records()[0], ClientRecord(ANN, "user ann"))
+        self.assertIn(ClientRecord(ANN, "user ann"), self.directory.client_records())
         taken = [Notify(FOUR, IdTaken()), Disconnect(FOUR, ErrorCode.ID_TAKEN)]
         self.assertEqual(self.register(FOUR, ANN), taken)
 
@@ -159,7 +159,8 @@ class ForwardTests(DirectoryCase):
     def test_at_once(self) -> None:
         """The short way finds the same receiver and takes the same budget."""
         self.start(message_burst=2, message_rate=1.0)
-        self.assertEqual((self.directory.peer_of(BEN), self.directory.peer_of(CAT)), (TWO, None))
+        found = [self.directory.peer_of(id, peer) for id, peer in ((BEN, ONE), (CAT, ONE), (BEN, THREE))]
+        self.assertEqual(found, [TWO, None, None])
         self.assertTrue(self.directory.charge(ONE, 0.0))
         self.assertTrue(self.directory.charge(ONE, 0.0))
         self.assertFalse(self.directory.charge(ONE, 0.0))

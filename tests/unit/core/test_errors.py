@@ -34,7 +34,9 @@ class ErrorCodeTests(SynchronousTestCase):
         """HTTP statuses are 4xx or 5xx; close codes are registered or private ones (RFC 6455 §7.4.2)."""
         for code in ErrorCode:
             self.assertTrue(code.http_status is None or 400 <= code.http_status < 600, code)
-            self.assertTrue(code.close_code is None or code.close_code in (*range(1003, 1013), 4001, 4002, 4003), code)
+            self.assertTrue(
+                code.close_code is None or code.close_code in (*range(1003, 1013), 4001, 4002, 4003, 4004), code
+            )
 
     def test_documented_numbers(self) -> None:
         """The HTTP status and the close code of each error are those by which docs/protocol.md describes it."""

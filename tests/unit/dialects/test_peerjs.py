@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.directory_messages import (
     ClientId,
+    ClientJoined,
+    ClientLeft,
     Delivered,
     Envelope,
     EnvelopeKind,
@@ -45,6 +47,8 @@ BAD_IDS: list[Any] = [
     {},
 ]
 
+KINDS = [kind for kind in EnvelopeKind if kind is not EnvelopeKind.MESSAGE]
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8")),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
@@ -72,7 +76,7 @@ class PeerJsTests(SynchronousTestCase):
 
     def test_claim(self) -> None:
         """The query has id, token and key, and other parameters are ignored."""
-        claim = self.dialect.read_claim(PARAMETERS)
+        claim = self.dialect.read_claim("peerjs", PARAMETERS)
         self.assertEqual(claim, Claim("ann", "ty0vd3a1", "peerjs"))
         self.assertNotIn("ty0vd3a1", repr(claim))
 
@@ -80,7 +84,7 @@ class PeerJsTests(SynchronousTestCase):
         """A missing or empty parameter is an error."""
         for name in ("id", "token", "key"):
             for changed in ({**PARAMETERS, name: ""}, {k: v for k, v in PARAMETERS.items() if k != name}):
-                error = self.assertRaises(DecodeError, self.dialect.read_claim, changed)
+                error = self.assertRaises(DecodeError, self.dialect.read_claim, "peerjs", changed)
                 self.assertIs(error.code, ErrorCode.BAD_REQUEST)
 
     def test_ids(self) -> None:
@@ -96,7 +100,7 @@ class PeerJsTests(SynchronousTestCase):
 
     def test_forwarded(self) -> None:
         """Each type that is forwarded has its kind; the sender is the client, whatever it says, and other keys go."""
-        for kind in EnvelopeKind:
+        for kind in KINDS:
             sent = self.decode(type=kind.name, dst="ben", src="eve", payload=SDP, extra=1)
             expected = {"type": kind.name, "src": "ann", "dst": "ben", "payload": SDP}
             self.assertEqual(sent, Envelope(kind, ClientId("ben"), sent.frame))
@@ -134,7 +138,20 @@ class PeerJsTests(SynchronousTestCase):
             b"[" * 2000,
         ):
             self.assert_meaningless(frame)
-        for type_ in (None, 1, "", "offer", "OPEN", "ERROR", "ID-TAKEN", "GOAWAY", ["OFFER"], {"a": 1}, "x" * 9999):
+        for type_ in (
+            None,
+            1,
+            "",
+            "offer",
+            "OPEN",
+            "ERROR",
+            "ID-TAKEN",
+            "GOAWAY",
+            "MESSAGE",
+            ["OFFER"],
+            {"a": 1},
+            "x" * 9999,
+        ):
             self.assert_meaningless(json.dumps({"type": type_, "dst": "ben"}).encode())
         for bad in BAD_IDS:
             self.assert_meaningless(json.dumps({"type": "OFFER", "dst": bad}).encode())
@@ -170,13 +187,18 @@ class PeerJsTests(SynchronousTestCase):
             (IdTaken(), {"type": "ID-TAKEN", "payload": {"msg": "Another client has this id."}}),
             (Rejected(ErrorCode.SERVER_FULL), {"type": "ERROR", "payload": {"msg": ErrorCode.SERVER_FULL.sentence}}),
         ):
-            self.assertEqual(json.loads(self.dialect.encode(event)), expected)
+            self.assertEqual(json.loads(self.dialect.encode(event) or b""), expected)
         self.assertEqual(self.dialect.encode(Delivered(EnvelopeKind.OFFER, b"as it is")), b"as it is")
+
+    def test_no_rooms(self) -> None:
+        """There is no message about rooms."""
+        for event in (ClientJoined(ClientId("ben")), ClientLeft(ClientId("ben"))):
+            self.assertIsNone(self.dialect.encode(event))
 
     def test_reasons(self) -> None:
         """A client whose parameters are wrong is told which are expected."""
         for code, part in ((ErrorCode.BAD_REQUEST, "an id of 1 to 64"), (ErrorCode.NOT_PERMITTED, "key")):
-            self.assertIn(part, json.loads(self.dialect.encode(Rejected(code)))["payload"]["msg"])
+            self.assertIn(part, json.loads(self.dialect.encode(Rejected(code)) or b"")["payload"]["msg"])
 
     @given(st.text(max_size=100))
     def test_any_id(self, text: str) -> None:

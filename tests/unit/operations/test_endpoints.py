@@ -9,11 +9,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.core.directory_messages import ClientId, Registration, Room
+from signald.core.users import PeerId
 from signald.monitoring.readiness import Readiness
 from signald.operations.endpoints import CONNECTIONS, SCRAPE_SECONDS, make_operations_site
 from signald.operations.operations_service import answered_hosts
 from tests.support.endpoints import Endpoint
 from tests.support.operations_world import OperationsWorld
+from tests.support.world import HOME
 
 
 class OperationsTests(SynchronousTestCase):
@@ -44,11 +47,16 @@ class OperationsTests(SynchronousTestCase):
         metrics.bytes_in += 7
         metrics.count_limit_hit("connections")
         metrics.forward.observe(0.0015)
+        for room in (Room("a"), Room("b"), Room("b")):
+            peer = PeerId(len(self.operations.rooms.clients))
+            registration = Registration(ClientId(str(peer)), "", room=room)
+            self.operations.rooms.register(peer, HOME, registration, 0.0)
         found = self.scrape()
         self.assertEqual(found["signald_websockets", "native", "ws"], 1)
         self.assertEqual(found["signald_websockets_opened_total", "native", "ws"], 2)
         self.assertEqual((found["signald_sessions", "open"], found["signald_members",]), (1, 2))
         self.assertEqual(found["signald_users", "present"], 2)
+        self.assertEqual((found["signald_rooms",], found["signald_directory_clients", "connected"]), (2, 0))
         self.assertEqual(found["signald_received_bytes_total",], 7)
         self.assertEqual(found["signald_limits_hit_total", "connections"], 1)
         self.assertEqual(found["signald_forward_seconds_bucket", "0.001"], 0)

@@ -1,4 +1,4 @@
-"""The plain HTTP requests of PeerJS's clients."""
+"""The paths of the directory's clients, and their plain HTTP requests."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from tests.support.endpoints import CLIENT, Endpoint, request
 from tests.support.memory_server import MemoryServer
 
 PAGE = Asset("/", "text/html", "no-cache", {"identity": Representation(b"page", '"etag"')})
+
+
+ROOMS = ("/matchbox", "/matchbox/", "/matchbox/room", "/matchbox/room?next=2")
 
 
 class WebCase(DirectoryCase):
@@ -134,16 +137,32 @@ class PathTests(WebCase):
             paths = DirectoryPaths(base, socket, key)
             self.assertRaises(PathInUseError, DirectoryServer, paths=paths, assets=assets)
 
+    def test_rooms_in_use(self) -> None:
+        """A path of PeerJS's clients that is that of the rooms is refused."""
+        for paths in (DirectoryPaths("/matchbox/", "peerjs", "key"), DirectoryPaths("/", "peerjs", "matchbox")):
+            error = self.assertRaises(PathInUseError, DirectoryServer, paths=paths)
+            self.assertEqual(str(error), "/matchbox")
+        paths = DirectoryPaths("/calls/matchbox/", "peerjs", "key", "/calls/")
+        error = self.assertRaises(PathInUseError, DirectoryServer, paths=paths, base="/calls/")
+        self.assertEqual(str(error), "/calls/matchbox")
+
 
 class OffTests(SynchronousTestCase):
-    """A server that does not serve clients of PeerJS."""
+    """A server that serves no clients of the directory."""
 
     def test_unknown(self) -> None:
         """Their paths are answered as any unknown path is, byte for byte."""
         server = MemoryServer()
         for headers in ({}, {"Origin": "https://a.example"}):
             answers = set()
-            for path in ("/peerjs/id", "/peerjs/peers", "/peerjs", "/peerjs?id=a&token=b&key=peerjs", "/unknown"):
+            for path in (
+                "/peerjs/id",
+                "/peerjs/peers",
+                "/peerjs",
+                "/peerjs?id=a&token=b&key=peerjs",
+                "/unknown",
+                *ROOMS,
+            ):
                 endpoint = Endpoint(server.site, CLIENT, server.clock)
                 endpoint.send(request(path, {"Host": "signald.example", **headers}))
                 answers.add(endpoint.answer().partition(b"Date")[2].partition(b"\r\n")[2])

@@ -8,7 +8,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.core.errors import ErrorCode, SignalError
 from signald.dialects.dialect import WireProtocol
 from signald.net.origins import OriginRule
-from signald.server.upgrade_request import MOST_PARAMETERS, UpgradeRule, read_query, refusal, refusal_headers
+from signald.server.upgrade_request import (
+    MOST_PARAMETERS,
+    UpgradeRule,
+    any_name_beside,
+    read_query,
+    refusal,
+    refusal_headers,
+)
 from tests.support.endpoints import NamedDialect, PlainDialect
 
 HEADERS = {"host": "signald.example"}
@@ -60,6 +67,16 @@ class ChoiceTests(SynchronousTestCase):
             self.assertIs(self.choose(host=host), PlainDialect)
         for host in ("evil.example", "calls.example.evil.example"):
             self.refused(ErrorCode.BAD_HOST, host=host, origin=f"https://{host}")
+
+    def test_any_name(self) -> None:
+        """A star as the last segment of the path stands for every name that is not empty."""
+        self.rule = UpgradeRule.of([PlainDialect], OriginRule.of(tls=True), "/a/*")
+        for path in ("/a/b", "/a/*", "/a/.", "/a/%2F"):
+            self.assertIs(self.choose(path=path), PlainDialect)
+        for path in ("/a", "/a/", "/a/b/", "/a/b/c", "//a/b", "/b/b", "a", ""):
+            self.refused(ErrorCode.NOT_FOUND, path=path)
+        for path, beside in (("/a/b", "/a/*"), ("/a", "/*"), ("/a/", "/a/"), ("/", "/"), ("", "")):
+            self.assertEqual(any_name_beside(path), beside)
 
     def test_host_and_origin(self) -> None:
         """A missing or invalid Host header and a forbidden Origin are refused."""
