@@ -21,7 +21,8 @@ from pathlib import Path
 
 from tests.mutants.judge import Fork, MutantFinder, start
 from tests.mutants.mutate import Mutant, mutants_of, mutated_source
-from tests.runner.checkout import cache_page, make_links
+from tests.runner.checkout import cache_page
+from tests.runner.checks import make_links
 from tests.runner.imports import module_name, nearest, read_graph
 from tests.runner.printing import say
 from tests.runner.suites import modules_of

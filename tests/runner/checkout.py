@@ -1,4 +1,4 @@
-"""Prepares a checkout so that its tests run without the wheel."""
+"""Builds the page of a checkout once, so that its tests run as fast as those of the wheel."""
 
 from __future__ import annotations
 
@@ -7,21 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: The packages whose directory in the checkout has another name than the package.
-LINKS = {"signald_client": "clients", "signald_page": "web"}
+from tests.runner.checks import make_links
 
 #: The page's build cache, below the root. git ignores it, and no sdist holds it.
 PAGE_CACHE = Path("signald", "page", "build_cache.bin")
-
-
-def make_links(root: Path) -> Path:
-    """Make links that give the checkout's packages the names by which they are imported; return their directory."""
-    links = root / ".checks"
-    links.mkdir(exist_ok=True)
-    for name, source in LINKS.items():
-        if not (links / name).is_symlink():
-            (links / name).symlink_to(Path("..", source))
-    return links
 
 
 def cache_page(root: Path) -> None:

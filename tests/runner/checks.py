@@ -19,10 +19,21 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.runner.checkout import LINKS, make_links
-
 #: The directories of the checkout that hold Python.
 PYTHON = ("signald", "clients", "web", "twisted", "tests", "codegen", "examples", "benchmarks", "requirements")
+
+#: The packages whose directory in the checkout has another name than the package.
+LINKS = {"signald_client": "clients", "signald_page": "web"}
+
+
+def make_links(root: Path) -> Path:
+    """Make links that give the checkout's packages the names by which they are imported; return their directory."""
+    links = root / ".checks"
+    links.mkdir(exist_ok=True)
+    for name, source in LINKS.items():
+        if not (links / name).is_symlink():
+            (links / name).symlink_to(Path("..", source))
+    return links
 
 
 def linted(root: Path) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.runner.checkout import LINKS
+from tests.runner.checks import LINKS
 
 #: The directories whose modules are in the graph, each with the name of its package.
 PACKAGES = {"signald": "signald", "tests": "tests", "codegen": "codegen", "benchmarks": "benchmarks"} | {

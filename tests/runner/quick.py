@@ -18,8 +18,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.runner import micropython
-from tests.runner.checkout import cache_page, make_links
-from tests.runner.checks import linted, typed
+from tests.runner.checkout import cache_page
+from tests.runner.checks import linted, make_links, typed
 from tests.runner.imports import PACKAGES, Graph, module_name, nearest, read_graph
 from tests.runner.parts import KEPT, Setting, make_parts, run_parts
 from tests.runner.printing import say

@@ -7,7 +7,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.page.build_cache import FILE_NAME
-from tests.runner.checkout import LINKS, PAGE_CACHE, cache_page, make_links
+from tests.runner.checkout import PAGE_CACHE, cache_page
+from tests.runner.checks import LINKS, make_links
 
 
 class CheckoutTests(SynchronousTestCase):

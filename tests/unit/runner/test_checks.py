@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -29,6 +31,13 @@ class CheckTests(SynchronousTestCase):
         }
         self.assertEqual(commands(ROOT).keys(), words.keys())
         self.assertEqual([word for word in words.values() if word not in row], [])
+
+    def test_script(self) -> None:
+        """The checks run as a script of their own, for which no package of the checkout can be imported."""
+        script = ROOT / "tests/runner/checks.py"
+        command = [sys.executable, "-I", str(script), "--help"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_status(self) -> None:
         """A check that ends with another status than 0 has failed, and one whose program is missing is skipped."""
