@@ -48,7 +48,7 @@ SUITES = (
         parts=1,
         soaks=("tests.unit.core.test_model", "tests.unit.clients.signaling.test_verification_attack"),
     ),
-    Suite("peer", limit=300, reactor="asyncio"),
+    Suite("peer", limit=300, parts=1, reactor="asyncio"),
     Suite("conformance", limit=1200),
     Suite("packaging", limit=600, verbose=True),
     # The bystander's waits are judged by processor time, which does not depend on what runs beside them.

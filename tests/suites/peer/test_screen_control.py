@@ -269,10 +269,10 @@ class SessionTests(ControlCase):
             {"type": "point-away"},
         ):
             self.control.message_received(self.ada, message)
-        self.assertEqual((self.ada.sent, self.injector.commands, self.lines[3:]), (sent, ["show Ada"], []))
+        self.assertEqual((self.ada.sent, self.injector.commands, self.lines[3:]), (sent, ['show "Ada"'], []))
         self.assertEqual(self.control.as_plain(), {"grants": 1, "events": 0, "refused": {}})
         self.control.message_received(self.ada, PRESS)
-        self.assertEqual(self.injector.commands, ["show Ada", "KeyA"])
+        self.assertEqual(self.injector.commands, ['show "Ada"', "KeyA"])
 
     @asynchronous
     async def test_question_withdrawn(self) -> None:
