@@ -41,16 +41,20 @@ class ConfigurationTests(SynchronousTestCase):
         )
 
     def test_check_reads_the_files(self) -> None:
-        """`check-config` reads the files that settings name (certificate, keys, secrets); it reports all mistakes."""
-        self.file.write_text(
-            "certificate = 'no.pem'\nkey = 'no.key'\n[tokens]\nneed = 'hosts'\n[webhook]\nurl = 'http://example.org'\n",
-            "utf-8",
-        )
-        bad = self.signald("check-config", "--config", str(self.file))
-        self.assertEqual(bad.process.returncode, 1)
-        said = bad.stderr.splitlines()
-        for words, line in zip(("no.pem", "needs a key to verify tokens", "webhook.url"), said, strict=True):
-            self.assertIn(words, line)
+        """`check-config` names missing files; when all are there, it reads them and reports all mistakes."""
+        tables = "[tokens]\nneed = 'hosts'\n[webhook]\nurl = 'http://example.org'\n"
+        for files, expected in (
+            ("certificate = 'no.pem'\nkey = 'no.key'\n", ("no.pem", "no.key")),
+            (
+                "certificate = 'signald.toml'\nkey = 'signald.toml'\n",
+                ("a certificate in PEM format", "needs a key to verify tokens", "webhook.url"),
+            ),
+        ):
+            self.file.write_text(files + tables, "utf-8")
+            bad = self.signald("check-config", "--config", str(self.file))
+            self.assertEqual(bad.process.returncode, 1)
+            for words, line in zip(expected, bad.stderr.splitlines(), strict=True):
+                self.assertIn(words, line)
 
     def test_show(self) -> None:
         """The printed configuration is a file with the same meaning, except for credentials."""
