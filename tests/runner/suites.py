@@ -45,7 +45,7 @@ SUITES = (
     Suite(
         "unit",
         limit=600,
-        parts=1,
+        parts=2,
         soaks=("tests.unit.core.test_model", "tests.unit.clients.signaling.test_verification_attack"),
     ),
     Suite("peer", limit=300, parts=1, reactor="asyncio"),

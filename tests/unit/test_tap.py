@@ -280,6 +280,15 @@ class WiringTests(SynchronousTestCase):
         ]
         self.assertEqual(said.splitlines(), expected)
 
+    def test_a_file_that_cannot_be_used(self) -> None:
+        """A file that is found to be no certificate when the daemon is made is reported in the same way."""
+        file = Path(self.mktemp()).absolute()
+        file.write_text("no certificate")
+        code, said = self.make_service("--cert", str(file), "--key", str(file))
+        self.assertEqual(code, 78)
+        sentence = f"{file}: expected a certificate in PEM format, found none that can be read."
+        self.assertEqual(said, f"signald: --cert: {sentence}\n")
+
     def test_a_port_in_use_has_another_status(self) -> None:
         """A port in use is reported with status 1, since it may be free soon."""
         taken = socket.create_server(("127.0.0.1", 0))

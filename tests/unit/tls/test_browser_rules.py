@@ -43,11 +43,11 @@ class BrowserRuleTests(SynchronousTestCase):
             builder = builder.add_extension(extension, critical=False)
         return builder.sign(key, cast(Any, algorithm))
 
-    def signed_with_sha1(self, issuer: str) -> x509.Certificate:
+    def signed_with(self, hash_name: str, issuer: str) -> x509.Certificate:
         """Create a certificate with a signature that `cryptography` refuses to make."""
         key = rsa.generate_private_key(65537, 2048)
         signed = crypto.X509.from_cryptography(self.certificate(key, issuer=issuer))
-        signed.sign(crypto.PKey.from_cryptography_key(key), "sha1")
+        signed.sign(crypto.PKey.from_cryptography_key(key), hash_name)
         return signed.to_cryptography()
 
     def test_keys(self) -> None:
@@ -65,14 +65,19 @@ class BrowserRuleTests(SynchronousTestCase):
             self.assertIn(name, problem)
             self.assertIn("Use a certificate with an ECDSA P-256 key", problem)
 
+    def test_unknown_signature(self) -> None:
+        """A signature whose algorithm is not known here is named by its object identifier."""
+        [problem] = browser_problems([self.signed_with("sha512-256", "authority")])
+        self.assertIn("it is signed with 1.2.840.113549.1.1.16", problem)
+
     def test_signatures(self) -> None:
         """A signature with SHA-1 is refused on the certificate and on an intermediate one, and not on a root."""
-        good, weak = self.certificate(), self.signed_with_sha1("authority")
+        good, weak = self.certificate(), self.signed_with("sha1", "authority")
         [problem] = browser_problems([weak])
         self.assertIn("it is signed with SHA1", problem)
         [problem] = browser_problems([good, weak])
         self.assertIn("an intermediate certificate is signed with SHA1", problem)
-        root = self.signed_with_sha1("calls.example.org")
+        root = self.signed_with("sha1", "calls.example.org")
         self.assertEqual(browser_problems([good, root]), [])
 
     def test_names_and_purposes(self) -> None:
