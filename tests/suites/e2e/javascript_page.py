@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.suites.e2e.application import Application
 from tests.suites.e2e.browser import Tab
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.waiting import until
@@ -34,36 +33,9 @@ call.addEventListener("track", ({ detail }) => (document.querySelector("video").
 """
 
 
-class ApplicationServer:
-    """Serves the application's page under any path, on an origin of its own.
-
-    Attributes:
-        origin: the origin, `http://localhost:PORT`, where browsers allow a camera.
-
-    """
-
-    def __init__(self) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.send_header("Content-Length", str(len(PAGE)))
-                self.end_headers()
-                self.wfile.write(PAGE)
-
-            def log_message(self, format: str, *arguments: Any) -> None:
-                """Log nothing."""
-
-        self._server = ThreadingHTTPServer(("localhost", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-        self.origin = f"http://localhost:{self._server.server_port}"
-
-    def stop(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+def make_application() -> Application:
+    """Start to serve the page."""
+    return Application({"/": (PAGE, "text/html")})
 
 
 class JavascriptPage:
@@ -74,7 +46,7 @@ class JavascriptPage:
 
     """
 
-    def __init__(self, tab: Tab, application: ApplicationServer, daemon: Daemon) -> None:
+    def __init__(self, tab: Tab, application: Application, daemon: Daemon) -> None:
         self.tab = tab
         self._url = application.origin + "/"
         self._module = f"{daemon.url}client.mjs"

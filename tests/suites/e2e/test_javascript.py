@@ -9,7 +9,7 @@ from typing import Any
 from tests.suites.e2e.browsers import browser
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.javascript_page import ApplicationServer, JavascriptPage
+from tests.suites.e2e.javascript_page import JavascriptPage, make_application
 from tests.suites.e2e.proxy import Proxy
 from tests.suites.e2e.waiting import until
 
@@ -20,7 +20,7 @@ class JavascriptTestCase(CallTestCase):
     def setUp(self) -> None:
         """Start the application's server, and a daemon that allows it."""
         super().setUp()
-        self.application = ApplicationServer()
+        self.application = make_application()
         self.addCleanup(self.application.stop)
         self.start_daemon("--allow-origin", self.application.origin)
 
