@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from hypothesis import given
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.directory_messages import (
@@ -25,6 +24,7 @@ from signald.core.directory_messages import (
 from signald.core.errors import ErrorCode
 from signald.dialects.dialect import Claim, DecodeError, Heartbeat
 from signald.dialects.matchbox import Matchbox
+from tests.support.json_values import JSON
 
 ANN, BEN = "0b5d3a0e-8d6f-4b5c-9d53-7a4cfb7a2f6e", "1b5d3a0e-8d6f-4b5c-9d53-7a4cfb7a2f6e"
 
@@ -49,11 +49,6 @@ BAD_IDS: list[Any] = [
 BAD_ROOMS = ["", ".", "..", "a/b", "a b", "a%20b", "a;b", "\u00e9", "a\n", "a\0b", "*", "x" * 65]
 
 BAD_SIZES = ["-1", "+1", "1.0", "1e1", " 2", "2\n", "two", "\u0662", "9" * 10, "9" * 9999]
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
-)
 
 
 class MatchboxTests(SynchronousTestCase):

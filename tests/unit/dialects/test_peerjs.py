@@ -24,6 +24,7 @@ from signald.core.directory_messages import (
 from signald.core.errors import ErrorCode
 from signald.dialects.dialect import Claim, DecodeError, Departure, Heartbeat
 from signald.dialects.peerjs import PeerJs
+from tests.support.json_values import JSON
 
 PARAMETERS = {"key": "peerjs", "id": "ann", "token": "ty0vd3a1", "version": "1.5.5"}
 
@@ -48,11 +49,6 @@ BAD_IDS: list[Any] = [
 ]
 
 KINDS = [kind for kind in EnvelopeKind if kind is not EnvelopeKind.MESSAGE]
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
-)
 
 
 class PeerJsTests(SynchronousTestCase):
