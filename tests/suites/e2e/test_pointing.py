@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from tests.suites.e2e import report
@@ -111,10 +112,25 @@ class PointingCase(CallTestCase):
         left, top, width, height = page.tab.evaluate(CONTENT)
         return left + x * width, top + y * height
 
-    def wait_for_pointer(self, page: CallPage, name: str, x: float, y: float) -> None:
-        """Wait until a pointer with a name is at a place of the picture."""
+    def wait_for_pointer(
+        self, page: CallPage, name: str, x: float, y: float, again: Callable[[], object] | None = None
+    ) -> None:
+        """Wait until a pointer with a name is at a place of the picture.
+
+        A pointer that rests goes after two seconds, which a busy machine needs for more than one page.
+
+        Arguments:
+            page: the page that shows the pointer.
+            name: the name at the pointer.
+            x: the place from the left, as a part of the width.
+            y: the place from the top, as a part of the height.
+            again: points once more, which it does when the page shows no pointer.
+
+        """
 
         def found() -> bool:
+            if again and not page.tab.evaluate(POINTERS):
+                again()
             pointers, place = page.tab.evaluate(POINTERS), self.at(page, x, y)
             return any(
                 said == name and abs(left - place[0]) < SAME and abs(top - place[1]) < SAME
@@ -123,12 +139,30 @@ class PointingCase(CallTestCase):
 
         until(found, PATIENCE, f"{name} at {x}, {y}")
 
-    def wait_for_line(self, page: CallPage, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Wait until there is a line whose box is that of two places of the picture."""
+    def wait_for_line(
+        self,
+        page: CallPage,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        again: Callable[[], object] | None = None,
+    ) -> None:
+        """Wait until there is a line whose box is that of two places of the picture.
+
+        A line goes after three seconds, which a busy machine needs for more than one page.
+
+        Arguments:
+            page: the page that shows the line.
+            start: the left and upper place, as parts of the picture.
+            end: the right and lower place.
+            again: draws the line once more, which it does when the page shows no line.
+
+        """
 
         def found() -> bool:
             box = page.tab.evaluate(LINE)
             if box is None:
+                if again:
+                    again()
                 return False
             expected = (*self.at(page, *start), *self.at(page, *end))
             return all(abs(one - other) < SAME for one, other in zip(box, expected, strict=True))
@@ -150,23 +184,31 @@ class PointingTests(PointingCase):
         mouse.move(*self.at(bob, 0.1, 0.1))
         # The sharer sees a preview of the screen from when somebody points on it.
         until(lambda: ann.tab.evaluate(SCREEN) == 1600, PATIENCE, "the preview")
-        mouse.move(*self.at(bob, 0.25, 0.75))
+
+        def point() -> None:
+            mouse.move(*self.at(bob, 0.1, 0.1))
+            mouse.move(*self.at(bob, 0.25, 0.75))
+
+        point()
         for page in (ann, cat):
-            self.wait_for_pointer(page, "Bob", 0.25, 0.75)
-        mouse.move(*self.at(bob, 0.3, 0.2))
-        mouse.down()
-        mouse.move(*self.at(bob, 0.5, 0.4), steps=5)
-        mouse.move(*self.at(bob, 0.8, 0.6), steps=5)
-        mouse.up()
-        for page in (bob, ann, cat):
-            self.wait_for_line(page, (0.3, 0.2), (0.8, 0.6))
+            self.wait_for_pointer(page, "Bob", 0.25, 0.75, point)
+
+        def draw() -> None:
+            mouse.move(*self.at(bob, 0.3, 0.2))
+            mouse.down()
+            mouse.move(*self.at(bob, 0.5, 0.4), steps=5)
+            mouse.move(*self.at(bob, 0.8, 0.6), steps=5)
+            mouse.up()
+
+        draw()
         for page, name in ((ann, "sharer"), (bob, "drawing"), (cat, "phone")):
+            self.wait_for_line(page, (0.3, 0.2), (0.8, 0.6), draw)
             report.add_picture(page.tab, f"pointing-{name}")
         tab_of(cat).page.set_viewport_size({"width": 1280, "height": 720})
-        self.wait_for_line(cat, (0.3, 0.2), (0.8, 0.6))
+        self.wait_for_line(cat, (0.3, 0.2), (0.8, 0.6), draw)
         for page in (bob, ann, cat):
             until(lambda page: page.tab.evaluate(LINES) == 0, PATIENCE, "no line", page)
-            self.assertEqual(page.tab.evaluate("faded"), 1)
+            self.assertGreater(page.tab.evaluate("faded"), 0)
             until(lambda page: page.tab.evaluate(POINTERS) == [], PATIENCE, "no pointer that rests", page)
         self.assertEqual(tab_of(ann).evaluate("signald.pointing()"), "{}")
 
@@ -179,12 +221,16 @@ class PointingTests(PointingCase):
         self.start(ann)
         until(lambda: ann.tab.evaluate(SCREEN) == 1600, PATIENCE, "the preview")
         mouse = tab_of(ann).page.mouse
-        mouse.move(*self.at(ann, 0.9, 0.9))
-        self.wait_for_pointer(bob, "Ann", 0.9, 0.9)
-        mouse.down()
-        mouse.move(*self.at(ann, 0.95, 0.95))
-        mouse.up()
-        self.wait_for_line(bob, (0.9, 0.9), (0.95, 0.95))
+
+        def draw() -> None:
+            mouse.move(*self.at(ann, 0.9, 0.9))
+            mouse.down()
+            mouse.move(*self.at(ann, 0.95, 0.95))
+            mouse.up()
+
+        draw()
+        self.wait_for_line(bob, (0.9, 0.9), (0.95, 0.95), draw)
+        self.wait_for_pointer(bob, "Ann", 0.95, 0.95, draw)
         duration = bob.tab.evaluate("getComputedStyle(document.querySelector('.marks g')).transitionDuration")
         self.assertEqual(duration, "0s")
         mouse.move(2, 2)
@@ -233,8 +279,12 @@ class PointingTests(PointingCase):
         self.start(ann)
         screen = "document.querySelector('[data-screen=true] video').dataset.user"
         bob.tab.evaluate(f"globalThis.at = {{type: 'point-at', screen: {screen}, points: [[9, -1e300]]}}")
-        bob.tab.evaluate("sendToAll(at)")
-        self.wait_for_pointer(ann, "Bob", 1.0, 0.0)
+
+        def send() -> None:
+            bob.tab.evaluate("sendToAll(at)")
+
+        send()
+        self.wait_for_pointer(ann, "Bob", 1.0, 0.0, send)
         bob.tab.evaluate(
             "sendToAll({...at, points: 5}, {...at, points: []}, {...at, points: Array(17).fill([0, 0])},"
             "{...at, points: [[0, null]]}, {...at, line: 2 ** 31}, {...at, screen: 'nobody'}, {...at, screen: ''})"
@@ -263,12 +313,20 @@ class PointingTests(PointingCase):
         self.start(ann)
         self.wait_for_screen(fox)
         mouse = tab_of(ann).page.mouse
-        mouse.move(*self.at(ann, 0.2, 0.3))
-        mouse.down()
-        mouse.move(*self.at(ann, 0.6, 0.7))
-        mouse.up()
-        self.wait_for_line(fox, (0.2, 0.3), (0.6, 0.7))
-        self.wait_for_pointer(fox, "Ann", 0.6, 0.7)
+
+        def draw() -> None:
+            mouse.move(*self.at(ann, 0.2, 0.3))
+            mouse.down()
+            mouse.move(*self.at(ann, 0.6, 0.7))
+            mouse.up()
+
+        draw()
+        self.wait_for_line(fox, (0.2, 0.3), (0.6, 0.7), draw)
+        self.wait_for_pointer(fox, "Ann", 0.6, 0.7, draw)
         self.start(fox)
-        fox.tab.evaluate(MOVE % self.at(fox, 0.4, 0.8))
-        self.wait_for_pointer(ann, "Fox", 0.4, 0.8)
+
+        def point() -> None:
+            fox.tab.evaluate(MOVE % self.at(fox, 0.4, 0.8))
+
+        point()
+        self.wait_for_pointer(ann, "Fox", 0.4, 0.8, point)

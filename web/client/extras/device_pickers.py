@@ -62,6 +62,9 @@ class DevicePickers:
         page.on("settings", "close", lambda event: call(page.element("devices"), "append", page.element("pickers")))
         put(page.element("hint-muted"), "checked", state.devices.mute_hints)
         put(page.element("sounds"), "checked", state.devices.sounds)
+        for name in ("test-speaker", "hint-muted", "sounds"):
+            # Nothing that a person does before this module is loaded is lost.
+            put(page.element(name), "disabled", False)
 
     def update(self) -> None:
         """Draw the present state."""
