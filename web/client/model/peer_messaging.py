@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .token_bucket import TokenBucket
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
@@ -37,26 +39,17 @@ block the page."""
 
 
 class Channel:
-    """The channel to one participant, with its rate limit.
+    """The channel to one participant.
 
     Attributes:
         ready: whether the other page sent `hello`.
+        limit: the rate limit for the other page's messages.
 
     """
 
     def __init__(self, now: float) -> None:
         self.ready = False
-        self._tokens = BURST
-        self._filled = now
-
-    def admit(self, now: float) -> bool:
-        """Charge one message to the rate limit, and return whether it is within it."""
-        self._tokens = min(BURST, self._tokens + (now - self._filled) * RATE)
-        self._filled = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        self.limit = TokenBucket(RATE, BURST, now)
 
 
 class PeerMessaging:
@@ -121,7 +114,7 @@ class PeerMessaging:
     def receive(self, user: str, text: str, now: float) -> None:
         """Pass a received text to its handler if it is a message within the limits."""
         channel = self._channels.get(user)
-        if channel is None or len(text) > MAX_CHARACTERS or not channel.admit(now):
+        if channel is None or len(text) > MAX_CHARACTERS or not channel.limit.admit(now):
             return
         try:
             message = self._codec.loads(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .pointing_messages import InvalidPointsError, decode_points
+from .token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from typing import Any
@@ -87,23 +88,13 @@ class Pointer:
 
 
 class Person:
-    """What is shown of one person, and their rate limit."""
+    """What is shown of one person, and the rate limit for their messages."""
 
     def __init__(self, now: float) -> None:
         self.pointer: Pointer | None = None
         self.parts: list[LinePart] = []
         self.drawing = False
-        self._tokens = BURST
-        self._filled = now
-
-    def admit(self, now: float) -> bool:
-        """Charge one message to the rate limit, and return whether it is within it."""
-        self._tokens = min(BURST, self._tokens + (now - self._filled) * RATE)
-        self._filled = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        self.limit = TokenBucket(RATE, BURST, now)
 
 
 class ScreenMarks:
@@ -214,7 +205,7 @@ class ScreenMarks:
         if user not in members:
             self._refuse("no-member")
             return False
-        if not self._person(user, now).admit(now):
+        if not self._person(user, now).limit.admit(now):
             self._refuse("rate")
             return False
         return True
