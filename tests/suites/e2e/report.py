@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.suites.e2e.browser import Tab
 from tests.suites.e2e.call_page import Figures
+from tests.support.tables import add_row, align
 
 HEADINGS = ("host", "guest", "first frame (s)", "frames decoded", "audio packets")
 
@@ -19,10 +20,6 @@ TITLE = """Calls, each figure as the host and as the guest saw it. A page's firs
 at which the guest pressed Join, or from the start of its program; a peer's, from when both were members.
 
 """
-
-_rows: list[Sequence[str]] = []
-_times: list[str] = []
-_screens: list[str] = []
 
 
 def directory() -> Path | None:
@@ -36,38 +33,28 @@ def directory() -> Path | None:
 
 def add_call(host: str, guest: str, at_host: Figures, at_guest: Figures) -> None:
     """Add a call to the table, with the figures of the host and of the guest."""
-    _rows.append(
-        (
-            host,
-            guest,
-            f"{_seconds(at_host)} / {_seconds(at_guest)}",
-            f"{at_host.frames_in} / {at_guest.frames_in}",
-            f"{at_host.audio_in} / {at_guest.audio_in}",
-        )
+    row = (
+        host,
+        guest,
+        f"{_seconds(at_host)} / {_seconds(at_guest)}",
+        f"{at_host.frames_in} / {at_guest.frames_in}",
+        f"{at_host.audio_in} / {at_guest.audio_in}",
     )
     where = directory()
     if where is not None:
-        (where / "calls.txt").write_text(table())
-
-
-def table() -> str:
-    """Return the table as text."""
-    rows = [HEADINGS, *_rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return TITLE + "\n".join(lines) + "\n"
+        add_row(where, "calls", row, lambda rows: TITLE + align(HEADINGS, rows))
 
 
 def add_time(what: str, seconds: float, note: str) -> None:
     """Add a row to the table of losses and the seconds until recovery."""
-    _times.append(f"{what:<34}  {seconds:6.2f} s  {note}")
-    _write("times.txt", "What was lost, the seconds until it was back, and what was seen meanwhile.\n\n", _times)
+    title = "What was lost, the seconds until it was back, and what was seen meanwhile.\n\n"
+    _add_line("times", title, f"{what:<34}  {seconds:6.2f} s  {note}")
 
 
 def add_mesh(rows: Sequence[str]) -> None:
     """Add the table of a call with several members."""
-    _write("mesh.txt", "Frames decoded in a call of several people: who decoded them, and of whom.\n\n", rows)
+    for row in rows:
+        _add_line("mesh", "Frames decoded in a call of several people: who decoded them, and of whom.\n\n", row)
 
 
 def add_screen(name: str, found: Mapping[str, Sequence[tuple[str, str]]]) -> None:
@@ -77,16 +64,16 @@ def add_screen(name: str, found: Mapping[str, Sequence[tuple[str, str]]]) -> Non
         for one in found.values()
     ]
     rules = ", ".join(sorted({rule for one in found.values() for _, rule in one}))
-    _screens.append(f"{name:<22}" + "".join(f"{cell:<14}" for cell in cells) + rules)
     headings = f"{'':<22}" + "".join(f"{look:<14}" for look in found)
     title = "What axe-core finds on each screen (WCAG 2.2 A and AA, and advice).\n\n"
-    _write("accessibility.txt", title + headings + "\n", _screens)
+    line = f"{name:<22}" + "".join(f"{cell:<14}" for cell in cells) + rules
+    _add_line("accessibility", title + headings + "\n", line)
 
 
-def _write(name: str, title: str, lines: Sequence[str]) -> None:
+def _add_line(name: str, title: str, line: str) -> None:
     where = directory()
     if where is not None:
-        (where / name).write_text(title + "\n".join(lines) + "\n")
+        add_row(where, name, [line], lambda rows: title + "\n".join(shown for (shown,) in rows) + "\n")
 
 
 def add_picture(tab: Tab, name: str) -> None:
