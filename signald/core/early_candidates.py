@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 
 from signald.core.limits import Limits
-from signald.core.mailbox import source_length
+from signald.core.message_sizes import source_length
 from signald.core.messages import Candidates, SessionId, UserId
 
 

@@ -37,8 +37,8 @@ from signald.core.grace_periods import DisconnectReason, GracePeriods
 from signald.core.handshake import Handshake
 from signald.core.ice import IceSupply
 from signald.core.limits import AddressKey, Limits, TokenBucket
-from signald.core.mailbox import message_size
 from signald.core.mailboxes import Mailboxes, close_peer
+from signald.core.message_sizes import message_size
 from signald.core.messages import (
     UNCOUNTED,
     Ack,

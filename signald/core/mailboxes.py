@@ -9,7 +9,8 @@ from signald.core.away_users import AwayUsers
 from signald.core.deadlines import DeadlineKind, Deadlines
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits
-from signald.core.mailbox import ByteQuota, Inbox, Outbox, TotalQuota, message_size
+from signald.core.mailbox import Inbox, Outbox
+from signald.core.message_sizes import message_size
 from signald.core.messages import (
     UNCOUNTED,
     Ack,
@@ -23,6 +24,7 @@ from signald.core.messages import (
     Traits,
     UserId,
 )
+from signald.core.outbox_quotas import ByteQuota, TotalQuota
 from signald.core.users import Peer, PeerEvent, PeerId, PeerState, User
 
 

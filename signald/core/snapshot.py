@@ -21,7 +21,7 @@ from signald.core.grant import Grant
 from signald.core.hub import Hub
 from signald.core.identities import Identity
 from signald.core.limits import AddressKey
-from signald.core.mailbox import message_size
+from signald.core.message_sizes import message_size
 from signald.core.messages import Candidates, CountedEvent, Instance, LeaveReason, Request, SessionId, Traits, UserId
 from signald.core.pending_decisions import PendingDecisions
 from signald.core.reconnect_window import reconnect_seconds

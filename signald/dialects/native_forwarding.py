@@ -15,7 +15,7 @@ from attrs import fields
 
 from signald.core.direct_forwarding import DirectMessage
 from signald.core.ids import USER_SYMBOLS, is_user_id
-from signald.core.mailbox import ENVELOPE_BYTES, utf8_length
+from signald.core.message_sizes import ENVELOPE_BYTES, utf8_length
 from signald.core.messages import (
     Answer,
     AppMessage,
@@ -207,7 +207,7 @@ def _has_id(body: dict[str, Any]) -> bool:
 
 
 def _is_negotiation(negotiation: object) -> bool:
-    """Whether a value names a negotiation."""
+    """Whether a value has the form of a negotiation's id."""
     if type(negotiation) is not dict or len(negotiation) != 2:
         return False
     offerer, n = negotiation.get("offerer"), negotiation.get("n")

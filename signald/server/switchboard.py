@@ -24,7 +24,7 @@ from signald.core.errors import ErrorCode
 from signald.core.hub import DisconnectReason, Hub
 from signald.core.ice_server import IceServer
 from signald.core.limits import AddressKey, Limits
-from signald.core.mailbox import message_size
+from signald.core.message_sizes import message_size
 from signald.core.messages import Error, Event, Request, Traits, UserId
 from signald.core.reconnect_window import ReconnectWindow
 from signald.core.registry import MemoryRegistry

@@ -25,7 +25,7 @@ from signald.core.forwarding import forwarded_event, is_readable
 from signald.core.ids import is_user_id, parse_session_id
 from signald.core.journal_records import rebuild
 from signald.core.limits import Limits
-from signald.core.mailbox import message_size
+from signald.core.message_sizes import message_size
 from signald.core.messages import Candidates, Forwardable, Traits, UserId
 from signald.core.snapshot import dump, load
 from signald.dialects import DIALECTS

@@ -10,7 +10,7 @@ from signald.core.direct_forwarding import MOST_ROUTES, DirectMessage, Forwarded
 from signald.core.errors import ErrorCode
 from signald.core.forwarding import forwarded_event
 from signald.core.limits import Limits
-from signald.core.mailbox import message_size
+from signald.core.message_sizes import message_size
 from signald.core.messages import (
     Ack,
     AppMessage,

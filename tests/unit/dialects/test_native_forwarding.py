@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.forwarding import forwarded_event
 from signald.core.ids import is_user_id, parse_session_id
-from signald.core.mailbox import message_size
+from signald.core.message_sizes import message_size
 from signald.core.messages import Answer, AppMessage, Candidates, Offer, Traits, UserId
 from signald.dialects import native_forwarding
 from signald.dialects.dialect import DecodeError

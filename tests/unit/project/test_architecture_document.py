@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = ROOT / "docs" / "architecture.md"
 
-QUESTION = re.compile(r"^\| (Where .*\?) \| `(.+)` \|$", re.MULTILINE)
+QUESTION = re.compile(r"^\| ([A-Z].*\?) \| `(.+)` \|$", re.MULTILINE)
 FILE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*/[a-z_]+\.py)`")
 """Matches a path in backquotes, relative to the root of the checkout or to `signald/`."""
 
