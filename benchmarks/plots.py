@@ -126,7 +126,7 @@ def _most(least: float, series: Mapping[str, Sequence[float]]) -> float:
 
 
 def lines(title: str, times: Sequence[float], series: Mapping[str, Sequence[float]]) -> str:
-    """Draw values over time (seconds), each series relative to its own first value."""
+    """Return an SVG line chart of values over time (seconds), each series relative to its own first value."""
     area = _Area(left=60, right=WIDTH - 20, most=_most(1.1, series))
     places = [area.left + (area.right - area.left) * time / times[-1] for time in times]
     parts = area.grid((0.0, 0.5, 1.0))

@@ -223,30 +223,27 @@ class Peer:
     async def change_session(
         self, *, label: str | None = None, locked: bool | None = None, lobby: bool | None = None
     ) -> None:
-        """As the host, change the settings that are not None.
-
-        This method and those up to `end_session` raise the same errors as `open_session`.
-        """
+        """As the host, change the settings that are not None; the errors are those of `open_session`."""
         await self._send_and_wait(messages.Change(self._require_session(), label=label, locked=locked, lobby=lobby))
 
     async def admit_user(self, user: str) -> None:
-        """As the host, admit a user who waits in the lobby (`messages.Knock`)."""
+        """As the host, admit a user who waits in the lobby (`messages.Knock`); raises the errors of `open_session`."""
         await self._send_and_wait(messages.Admit(self._require_session(), user))
 
     async def refuse_user(self, user: str) -> None:
-        """As the host, turn away a user who waits in the lobby."""
+        """As the host, turn away a user who waits in the lobby; raises the errors of `open_session`."""
         await self._send_and_wait(messages.Refuse(self._require_session(), user))
 
     async def remove_member(self, user: str) -> None:
-        """As the host, end a guest's membership."""
+        """As the host, end a guest's membership; raises the errors of `open_session`."""
         await self._send_and_wait(messages.Remove(self._require_session(), user))
 
     async def make_host(self, user: str) -> None:
-        """As the host, make a guest the host."""
+        """As the host, make a guest the host; raises the errors of `open_session`."""
         await self._send_and_wait(messages.HandOver(self._require_session(), user))
 
     async def end_session(self) -> None:
-        """As the host, end the session for all."""
+        """As the host, end the session for all; raises the errors of `open_session`."""
         await self._send_and_wait(messages.End(self._require_session()))
 
     # The end

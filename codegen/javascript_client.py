@@ -52,7 +52,10 @@ _KINDS: dict[Any, tuple[str, str]] = {
     int: ("i", "number"),
     float: ("n", "number"),
     bool: ("b", "boolean"),
-    ErrorCode: ("s", "ErrorCode | (string & {})"),  # completion names the codes, and a newer server may know others
+    ErrorCode: (
+        "s",
+        "ErrorCode | (string & {})",
+    ),  # editors complete the known codes, and a newer server may send others
 }
 
 _SHAPES_HEAD = """\

@@ -66,7 +66,7 @@ const shim = {
   qr: () => import("{{vendor/lean-qr.mjs}}"),
   text: (event, maxLength) => (typeof event.data === "string" && event.data.length <= maxLength ? event.data : null),
   loudness: (analyser, samples) => (analyser.getFloatTimeDomainData(samples), Math.hypot(...samples) / Math.sqrt(samples.length)),
-  // Held until the page is gone, also by a crash.
+  // Takes a Web Lock, which is held until the page is gone, also by a crash; resolves to whether it was free.
   lock: (name) => new Promise((done) => navigator.locks.request(name, { ifAvailable: true }, (lock) => (done(!!lock), lock && new Promise(() => {})))),
   embedded: () => window.top !== window.self,
   mark: (name) => void (page.marks[name] = performance.now()),

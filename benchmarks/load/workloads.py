@@ -285,7 +285,7 @@ class Connects:
         """Connect nobody yet."""
 
     async def run(self, operations: int) -> Measured:
-        """Make so many connections."""
+        """Make as many connections as there are operations."""
         began = time.perf_counter()
         await _some_at_once(self.at_once, [self._connect] * operations)
         return {"operations": operations, "seconds": time.perf_counter() - began}
@@ -302,7 +302,7 @@ class Connects:
 
 @define
 class Holding:
-    """Hold connections that are silent: `run` adds so many."""
+    """Hold idle connections open; `run` opens one more for each operation."""
 
     target: Target
     clients: list[Client] = field(factory=list)
@@ -311,7 +311,7 @@ class Holding:
         """Connect nobody yet."""
 
     async def run(self, operations: int) -> Measured:
-        """Connect so many further clients."""
+        """Connect one more client for each operation."""
         began = time.perf_counter()
         numbers = range(len(self.clients), len(self.clients) + operations)
         await _some_at_once(AT_ONCE, [lambda n=number: self._add(n) for number in numbers])  # type: ignore[misc]

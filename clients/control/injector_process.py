@@ -93,11 +93,11 @@ class InjectorProcess:
         self._reader = asyncio.ensure_future(self._read_reports(process))
 
     def show(self, name: str) -> None:
-        """Let events through, and show the sign with the viewer's name."""
+        """Let events through, and show the notice on the screen with the viewer's name."""
         self._send({"do": "start", "name": name})
 
     def hide(self) -> None:
-        """Release everything, let nothing through, and remove the sign."""
+        """Release all keys and buttons, drop further events, and hide the notice on the screen."""
         self._send({"do": "stop"})
 
     def release_all(self) -> None:

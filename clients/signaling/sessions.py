@@ -69,11 +69,11 @@ class Sessions:
             self._close_negotiators(session)
 
     def known_id(self, user: str) -> str:
-        """Return the id under which the application knows a user of the server."""
+        """Return the application's id for one of the server's user ids."""
         return self._known_ids.get(user, user)
 
     def server_id(self, user: str) -> str:
-        """Return the id under which the server knows a user of the application."""
+        """Return the server's user id for one of the application's ids."""
         return self._server_ids.get(user, user)
 
     def established(self, users: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class NoTurnError(Exception):
-    """A check gets no turn, since its address or all addresses together have too many checks that wait."""
+    """A check of a password or by the webhook is refused, since too many wait: of its address, or of all."""
 
 
 @define(eq=False)

@@ -1,4 +1,4 @@
-"""The load of `signald bench`: pairs of clients that send messages at times which are fixed in advance."""
+"""The load of `signald bench`: pairs of clients that send on a schedule, whatever the answers take (open loop)."""
 
 from __future__ import annotations
 

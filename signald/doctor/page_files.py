@@ -73,7 +73,7 @@ def judge_no_page(url: PublicUrl, base: str, response: Response) -> Finding:
 
 
 def judge_file(url: PublicUrl, path: str, kind: str, response: Response) -> Finding | None:
-    """Return what is wrong with the response for a file of the page; None if it is the file.
+    """Return a finding, unless the response has status 200 and the media type of the file.
 
     Arguments:
         url: the public URL of the page.

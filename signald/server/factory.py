@@ -22,12 +22,14 @@ __all__ = ["DirectoryFactory", "SignalingFactory"]
 
 
 class SignalingFactory(WebSocketServerFactory):
-    """Makes the protocol of each connection of a port; on the page's port `signald.server.web` asks it to.
+    """Builds the WebSocket protocol of each connection of a port.
+
+    On the page's port `signald.server.site` calls it for plain upgrade requests, and `signald.server.web` for others.
 
     Attributes:
         signaling_port: the state that the connections share (Autobahn has a `port` of its own).
-        request_began: when the client whose protocol is made next began its request, in monotonic seconds; None for
-            now. The page's port sets it, where the request came over HTTP first.
+        request_began: when the HTTP request began that is being upgraded, in monotonic seconds; None for now. The
+            page's port sets it while it calls.
 
     """
 

@@ -104,7 +104,7 @@ class FairProtocol(WebSocketServerProtocol):
         """Charge the address for what was parsed, and have the rest wait; also after the opening handshake."""
         share.charge(self._points_given - self._points_left)
         self.input_parsed()
-        # The charge holds all connections of an address that has spent its rate limit.
+        # The charge pauses all connections of an address over its rate limit, so this one may wait already.
         if self._has_input and not self._is_waiting:
             self._wait_with_input(share)
 

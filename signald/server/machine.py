@@ -1,4 +1,4 @@
-"""The memory of the machine, and what of it may hold messages that are not acknowledged."""
+"""The memory that the process may use (of the machine or its cgroup), and how much of it outboxes may hold."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class RequestTurns:
         raise NotImplementedError
 
     def can_read(self) -> bool:
-        """Whether the transport may be read from after a turn; a subclass may have stopped that for a while."""
+        """Whether reading goes on after a turn; a subclass returns False while it has paused reading itself."""
         return True
 
     def join_share(self, rounds: FairRounds, address: AddressKey, *, tls: bool) -> None:

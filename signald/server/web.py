@@ -112,7 +112,7 @@ def make_site(
 
 
 def _below(base: str, page: Resource) -> Resource:
-    """Return the root of a tree in which the page's folder has that path."""
+    """Put the page's resource below empty folders, so that it has the path `base`, and return the root."""
     for name in reversed(base.split("/")[1:-1]):
         parent = Folder()
         parent.putChild(name.encode(), page)

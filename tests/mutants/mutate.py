@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.runner.imports import is_for_types
 
-#: Replaces a node of a fresh tree, and returns what stands in its place.
+#: Changes a node of a syntax tree that was parsed for it alone, and returns the node that replaces it.
 Change = Callable[[ast.AST], ast.AST]
 
 #: Maps a comparison to the one that replaces it in a mutant: its nearest neighbor, or its opposite.

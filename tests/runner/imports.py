@@ -16,7 +16,7 @@ PACKAGES = {"signald": "signald", "tests": "tests", "codegen": "codegen", "bench
     source: name for name, source in LINKS.items()
 }
 
-#: The file in which the names that each file imports are kept, below the root.
+#: The cache of the names that each module imports: a file, relative to the root.
 CACHE = ".checks/imports.json"
 
 

@@ -118,7 +118,7 @@ export class Member {
       if (state === before) return;
       self.state = state;
       if (state === CONNECTED || before === CONNECTED) {
-        // An interruption lasts from `connected` to `connected`, whatever states come in between.
+        // An interruption lasts from the loss of `connected` to the next `connected`, over all states in between.
         waited = 0;
         restartAt = RESTART_AFTER;
         backOff = RESTART_BACK_OFF;

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
-#: The addresses of the two networks: the server's address and the host's address.
+#: For each of the two networks: the server's address, and the host's address.
 NETWORKS = (("10.231.1.1", "10.231.1.2"), ("10.231.2.1", "10.231.2.2"))
 
 #: The flag of setns(2) for a network namespace.
@@ -61,7 +61,8 @@ class Host:
             for here, _ in NETWORKS:
                 ip("-n", self.home, "addr", "add", f"{here}/24", "dev", self._here)
             for name, end in ((self.home, self._here), (self.name, self._there)):
-                # An IPv6 address of the link would become usable two seconds later, when a browser may load its page.
+                # No IPv6 address: it would become usable after two seconds (duplicate address detection), and a browser
+                # that loads a page meanwhile drops its requests because the network has changed.
                 ip("-n", name, "link", "set", end, "addrgenmode", "none", "up")
             self._join(0)
         except BaseException:

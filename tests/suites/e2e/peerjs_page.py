@@ -23,7 +23,7 @@ _LIBRARY = MODULES / "peerjs" / "dist" / "peerjs.min.js"
 
 _PAGE = b"<!doctype html><meta charset=utf-8><title>PeerJS</title><script src=/peerjs.min.js></script>"
 
-#: What a page records of its peer and connections, as texts.
+#: JavaScript with which a page records the events of its peer and connections as texts.
 _RECORDER = """
 globalThis.seen = [];
 globalThis.connections = [];

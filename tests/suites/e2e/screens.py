@@ -29,7 +29,7 @@ NO_DEVICES = "MediaDevices.prototype.enumerateDevices = () => Promise.resolve([]
 #: JavaScript that takes WebAssembly away, as Lockdown Mode of iOS and the level "Safer" of Tor Browser do.
 NO_WEBASSEMBLY = "delete globalThis.WebAssembly"
 
-#: JavaScript that makes a browser of 2020: without menus that float.
+#: JavaScript that makes a browser of 2020, which has no Popover API.
 OLD = "delete HTMLElement.prototype.popover"
 
 #: JavaScript that makes the browser share a drawn screen of 1600 by 900 in place of a real one.

@@ -144,7 +144,7 @@ class PreloadingTests(SynchronousTestCase):
         self.assertEqual(guest.request("join", session=session, password="pw")["type"], "joined")
 
     def fail_to_meet(self) -> None:
-        """Open a session while the webhook is unreachable."""
+        """Assert that a session cannot be opened while the webhook is unreachable."""
         host = NativeClient(self.port, tls=True)
         self.addCleanup(host.close)
         host.greet()

@@ -111,7 +111,7 @@ class DaemonTests(TokenTestCase):
         self.assertEqual(int.from_bytes(data[:2], "big"), 1008)
 
     def test_expiry_cuts_nothing(self) -> None:
-        """A token of a few seconds: the call goes on, also over a resume, and no new one begins."""
+        """When a token expires, the session goes on, also across a resume; a new one cannot be opened."""
         ann = NativeClient(self.daemon.port, tls=True)
         self.addCleanup(ann.close)
         self.configure("everyone", "leeway_seconds = 0\n")

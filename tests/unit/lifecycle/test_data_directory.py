@@ -247,7 +247,7 @@ class StartTests(SynchronousTestCase):
         self.assertFalse(elsewhere.exists())
 
     def test_data_directory(self) -> None:
-        """No file of the data directory is waited for, and no symbolic link there is followed."""
+        """A FIFO, directory or link in the place of a data file is refused, without waiting or following it."""
         for name in ("state.json", "journal", "process.json", "host-secret", LOCK_NAME, ".lock"):
             self.assert_refused(self.data / name, tls=False)
         self.start()

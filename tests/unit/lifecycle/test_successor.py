@@ -402,7 +402,7 @@ class LaunchTests(SynchronousTestCase):
         )
 
     def test_a_module(self) -> None:
-        """A module, and an interpreter with options, are started by the interpreter of this process."""
+        """The successor of `python OPTIONS -m MODULE` is this process's interpreter with the same arguments."""
         original = ["python3", "-X", "dev", "-m", "signald", "--port", "9001"]
         self.assertEqual(
             successor_command(original, ["/x/signald/__main__.py", "--port", "9001"], "/usr/bin/python3"),

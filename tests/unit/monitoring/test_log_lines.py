@@ -112,7 +112,7 @@ class EntryTests(SynchronousTestCase):
             self.assertEqual(entry(template, x="canary").text, template)
 
     def test_long_values(self) -> None:
-        """Values and sentences are truncated."""
+        """Long values, and the whole text of a long line, are truncated."""
         found = entry("{a}{b}{c}", a="x" * 10**6, b="y" * 10**6, c="z" * 10**6)
         self.assertEqual(len(found.text), MOST_TEXT)
         self.assertEqual(len(str(found.values["a"])), MOST_TEXT // 2)

@@ -88,8 +88,8 @@ class OperationsServiceTests(SynchronousTestCase):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             self.assertRaises(ConfigError, self.make, port=taken.getsockname()[1])
 
-    def test_a_socket_that_was_handed_over(self) -> None:
-        """A socket of the service manager is used instead of the port of the settings."""
+    def test_socket_activation(self) -> None:
+        """With socket activation the service manager's listening socket is used instead of the configured port."""
         given = socket.create_server(("127.0.0.1", 0))
         operations_service = self.make(given, port=1)
         self.assertEqual(len(self.reactor.ports), 1)

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 ROOT = Path(__file__).resolve().parents[3]
 TESTS = ROOT / "tests"
 
-#: Functions that start a program, whose command line is the first argument, and functions that search for a program.
+#: Functions that start or look up a program; the first argument is its command line or its name.
 STARTS = {"Popen", "Program", "check_call", "check_output", "execvp", "run", "which"}
 
 #: Functions and properties that return a command line.

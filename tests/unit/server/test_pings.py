@@ -297,7 +297,7 @@ class PingsTests(SynchronousTestCase):
             self.assertEqual(peer.aborted, [])
 
     def test_sleep(self) -> None:
-        """The timer sleeps until a connection is due: of a single one it fires twice an interval."""
+        """The timer sleeps until a connection is due: with one, it fires for the ping and for the pong timeout."""
         (peer,) = self.watch(answers=True)
         (call,) = self.clock.getDelayedCalls()
         self.assertEqual(call.getTime(), 20.0)

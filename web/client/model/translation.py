@@ -35,7 +35,7 @@ def choose(stored: str, wanted: list[str]) -> str:
 
 
 def register(section: str, module: ModuleType) -> None:
-    """Translate a module's constants by the section of this name, now and whenever the language changes."""
+    """Translate a module's text constants from this section of the catalog, now and when the language changes."""
     if section not in _english or _english[section][0] is not module:
         _english[section] = (module, {})
         _section(section)

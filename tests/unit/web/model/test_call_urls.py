@@ -69,7 +69,7 @@ class UrlTests(SynchronousTestCase):
             self.assertEqual(signaling_url(href), url)
 
     def test_storage_prefix(self) -> None:
-        """Stored settings have other names below another path, and no name is one of another path."""
+        """Each path of the page has a prefix of its own for storage keys, and no path's keys are those of another."""
         paths = ("/", "/calls/", "/calls/b/", "/calls.name/")
         prefixes = [storage_prefix(path) for path in paths]
         self.assertEqual(prefixes, ["signald.", "signald/calls.", "signald/calls/b.", "signald/calls.name."])
