@@ -132,6 +132,8 @@ class RunTests(SynchronousTestCase):
         self.patch(os, "getpid", lambda: 1)
         self.start()
         self.assertIsNone(made.pop().upgrade.launch)
+        for stopped in self.reactor.fire_shutdown("before"):
+            self.successResultOf(stopped)
 
     def begin_upgrade(self, *sockets: socket.socket) -> tuple[socket.socket, dict[str, str]]:
         """Return the running process's end of a channel, and the successor's environment."""

@@ -376,6 +376,7 @@ class DaemonTests(SynchronousTestCase):
         """A successor restores the state that it is given, and tells the service manager nothing before it may."""
         old = self.make(tls=False)
         old.startService()
+        self.addCleanup(old.stopService)
         MemoryConnection(old._switchboard).say(type="hello", version=1, instance="one")
         snapshot = old.upgrade._daemon.hold()
         receiver, notifier = self.supervise()
