@@ -53,7 +53,7 @@ def chromium_with_two_cameras() -> Chromium:
 def _start_chromium(**options: Any) -> Chromium:
     if chromium_executable() is None:
         raise SkipTest("Chromium is not installed")
-    browser = Chromium(**options)
+    browser = Chromium(sparing=True, **options)
     atexit.register(browser.close)
     return browser
 

@@ -51,6 +51,28 @@ QUIET = (
     f"--disable-features={','.join(WITHOUT)}",
 )
 
+#: Options with which pages cost less processor time than with a person's browser, for tests that measure neither.
+#: Most pages of the tests live for a few seconds: V8's optimizing compiler of WebAssembly works on MicroPython's
+#: interpreter in each of them, and hardly any page lives until it gains by that.
+SPARING = ("--js-flags=--liftoff-only",)
+
+#: Playwright's options of a context that do the same: the dot that breathes while a page waits has the page drawn sixty
+#: times a second.
+SPARING_TAB = {"reduced_motion": "reduce"}
+
+#: JavaScript that runs before a page's own scripts, and takes the sound of the fake microphone as it is: to filter the
+#: loudspeaker's echo from it, as Chromium does by default, costs a tenth of a call's processor time.
+RAW_SOUND = """(() => {
+    // A page without TLS, as the empty one at first, has no devices.
+    if (!globalThis.MediaDevices) return;
+    const ask = MediaDevices.prototype.getUserMedia;
+    const raw = {echoCancellation: false, noiseSuppression: false, autoGainControl: false};
+    MediaDevices.prototype.getUserMedia = function (wanted) {
+        const audio = wanted?.audio && {...(wanted.audio === true ? {} : wanted.audio), ...raw};
+        return ask.call(this, {...wanted, audio});
+    };
+})()"""
+
 #: Chromium's message when it refuses a service worker: the tests make Chromium ignore certificate errors of a page, but
 #: Chromium does not ignore those of the page's service worker.
 NO_WORKER = "An SSL certificate error occurred when fetching the script."
@@ -176,10 +198,12 @@ class Chromium:
         environment: dict[str, str | float | bool] | None = None,
         program: str | None = None,
         cameras: int = 0,
+        sparing: bool = False,
     ) -> None:
         """Start Chromium.
 
         Arguments:
+            sparing: whether pages shall cost little processor time rather than move and be as fast as a person's.
             program: the program to start; by default the headless Chromium.
             cameras: the number of Chromium's own fake cameras; with 0, one camera with a small picture.
             camera: whether a page gets permission for camera and microphone; otherwise the request is refused.
@@ -191,6 +215,8 @@ class Chromium:
         flags += [] if cameras else [f"--use-file-for-fake-video-capture={camera_file()}"]
         # Without this option headless Chromium refuses the permission, since no user can grant it.
         flags += ["--use-fake-ui-for-media-stream"] if camera else []
+        flags += SPARING if sparing else ()
+        self._sparing = sparing
         self._browser: PlaywrightBrowser = driver().chromium.launch(
             executable_path=program or executable(), args=flags, chromium_sandbox=False, env=environment
         )
@@ -202,8 +228,11 @@ class Chromium:
             options: Playwright's options of a context, such as `viewport` or `color_scheme`.
 
         """
-        context = self._browser.new_context(**{"ignore_https_errors": True, **options})
+        sparing = SPARING_TAB if self._sparing else {}
+        context = self._browser.new_context(**{"ignore_https_errors": True, **sparing, **options})
         context.set_default_timeout(PATIENCE * 1000)
+        if self._sparing:
+            context.add_init_script(RAW_SOUND)
         return ChromiumTab(context)
 
     def close(self) -> None:

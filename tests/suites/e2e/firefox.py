@@ -27,6 +27,14 @@ PREFERENCES = {
     "media.peerconnection.ice.obfuscate_host_addresses": False,
     "media.autoplay.default": 0,
     "remote.active-protocols": 1,
+    # These settings keep Firefox from work that a page of a few seconds does not need: 60 drawings a second, compiling
+    # WebAssembly a second time with optimizations, and processes that wait for pages to come.
+    "layout.frame_rate": 20,
+    "javascript.options.wasm_optimizingjit": False,
+    "dom.ipc.processPrelaunch.enabled": False,
+    "browser.newtab.preload": False,
+    "browser.pagethumbnails.capturing_disabled": True,
+    "ui.prefersReducedMotion": 1,
     # These settings prevent additional windows, and requests that a test did not ask for.
     "app.normandy.enabled": False,
     "app.update.enabled": False,
@@ -53,7 +61,9 @@ SMALL_CAMERA = f"""() => {{
     const ask = MediaDevices.prototype.getUserMedia;
     MediaDevices.prototype.getUserMedia = function (wanted) {{
         const video = wanted?.video && {{...wanted.video, width: {WIDTH}, height: {HEIGHT}, frameRate: {RATE}}};
-        return ask.call(this, {{...wanted, video}});
+        const raw = {{echoCancellation: false, noiseSuppression: false, autoGainControl: false}};
+        const audio = wanted?.audio && {{...(wanted.audio === true ? {{}} : wanted.audio), ...raw}};
+        return ask.call(this, {{...wanted, video, audio}});
     }};
 }}"""
 
