@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import array
 import atexit
 import functools
+import math
 import shutil
 import tempfile
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +64,8 @@ SPARING = ("--js-flags=--liftoff-only",)
 SPARING_TAB = {"reduced_motion": "reduce"}
 
 #: JavaScript that runs before a page's own scripts, and takes the sound of the fake microphone as it is: to filter the
-#: loudspeaker's echo from it, as Chromium does by default, costs a tenth of a call's processor time.
+#: loudspeaker's echo from it, as Chromium does by default, costs a tenth of a call's processor time. The filter also
+#: lengthens the beeps of Chromium's own fake microphone, of which a page misses most without it; see `sound_file`.
 RAW_SOUND = """(() => {
     // A page without TLS, as the empty one at first, has no devices.
     if (!globalThis.MediaDevices) return;
@@ -88,6 +92,9 @@ PATIENCE = 20.0
 #: 1280 by 720 pixels at 20 frames a second, which every page of a test would have to draw, encode and decode.
 WIDTH, HEIGHT, RATE = 320, 180, 10
 
+#: The fake microphone's tone in hertz, its amplitude of 1.0 at most, and the samples of a second.
+TONE, LOUDNESS, SAMPLE_RATE = 440, 0.5, 48000
+
 
 def executable() -> str | None:
     """Return the path of the system's headless Chromium, if there is one.
@@ -110,16 +117,36 @@ def driver() -> Playwright:
     return playwright
 
 
+def _temporary_directory(prefix: str) -> Path:
+    """Create a directory that is deleted at exit."""
+    directory = Path(tempfile.mkdtemp(prefix=prefix))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
 @functools.cache
 def camera_file() -> Path:
     """Write a video of a changing grey for the fake camera, and return its path; it is deleted at exit."""
-    directory = Path(tempfile.mkdtemp(prefix="signald-camera-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     colours = bytes([128]) * (WIDTH * HEIGHT // 2)
     frames = [b"FRAME\n" + bytes([96 + 16 * step]) * (WIDTH * HEIGHT) + colours for step in range(RATE)]
-    film = directory / "camera.y4m"
+    film = _temporary_directory("signald-camera-") / "camera.y4m"
     film.write_bytes(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F{RATE}:1 Ip A1:1 C420\n".encode() + b"".join(frames))
     return film
+
+
+@functools.cache
+def sound_file() -> Path:
+    """Write a second of a tone for the fake microphone, and return its path; Chromium repeats it.
+
+    A page hears it whenever it listens. Chromium's own fake microphone beeps for a moment only, and a page that looks
+    at the level four times a second finds speech in it by chance.
+    """
+    wave_of = (math.sin(2 * math.pi * TONE * step / SAMPLE_RATE) for step in range(SAMPLE_RATE))
+    file = _temporary_directory("signald-microphone-") / "microphone.wav"
+    with wave.open(str(file), "wb") as sound:
+        sound.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
+        sound.writeframes(array.array("h", (int(LOUDNESS * 32767 * value) for value in wave_of)).tobytes())
+    return file
 
 
 class ChromiumTab:
@@ -215,7 +242,7 @@ class Chromium:
         flags += [] if cameras else [f"--use-file-for-fake-video-capture={camera_file()}"]
         # Without this option headless Chromium refuses the permission, since no user can grant it.
         flags += ["--use-fake-ui-for-media-stream"] if camera else []
-        flags += SPARING if sparing else ()
+        flags += [*SPARING, f"--use-file-for-fake-audio-capture={sound_file()}"] if sparing else []
         self._sparing = sparing
         self._browser: PlaywrightBrowser = driver().chromium.launch(
             executable_path=program or executable(), args=flags, chromium_sandbox=False, env=environment
