@@ -71,7 +71,7 @@ RECTANGLES = """(() => {
     const visible = selector => [...document.querySelectorAll(selector)].filter(one => one.checkVisibility()).map(box);
     return {
         pictures: visible('#remotes .remote, #self'),
-        texts: visible('#status, #clock'),
+        texts: visible('#status, #clock, #verify-offer'),
         controls: visible('#controls button'),
         parts: visible('.tile .label, .tile .tools button'),
         stage: box(document.getElementById('stage')),

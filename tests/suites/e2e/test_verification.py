@@ -13,6 +13,7 @@ from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.program import Program
 from tests.suites.e2e.proxy import Proxy
+from tests.suites.e2e.screens import tab_of
 from tests.suites.e2e.turn import TurnServer
 from tests.suites.e2e.waiting import until
 
@@ -94,6 +95,15 @@ class VerificationCase(CallTestCase):
         return host, guest
 
 
+#: JavaScript that returns whether the offer lies within the window, above all pictures, and beside the clock.
+APART = """(() => {
+    const box = selector => document.querySelector(selector).getBoundingClientRect();
+    const offer = box('#verify-offer');
+    return offer.left >= 0 && offer.right <= innerWidth && offer.left >= box('#clock').right
+        && offer.bottom <= Math.min(box('#remotes .remote').top, box('#self').top);
+})()"""
+
+
 class OfferTests(VerificationCase):
     """Tests of the offer to verify a connection."""
 
@@ -103,17 +113,35 @@ class OfferTests(VerificationCase):
         for page in (host, guest):
             page.wait_for_text("verify-offer-text", "Compare seven pictures")
         guest.tab.click("#verify-later")
-        until(lambda: not guest.shown("verify-offer"), PATIENCE, "no offer")
+        until(lambda: not guest.shown("verify-now"), PATIENCE, "no offer")
+        self.assertEqual(guest.text("verify-offer-text"), "")
+        self.assertEqual(guest.tab.evaluate("document.activeElement.id"), "stage")
         host.tab.click("#verify-now")
         until(lambda: host.tab.evaluate(OPEN), PATIENCE, "the sheet")
         until(lambda: len(host.tab.evaluate(WORDS)) == 7, PATIENCE, "a code")
-        self.assertFalse(host.shown("verify-offer"))
+        self.assertFalse(host.shown("verify-now"))
         host.close_sheet()
+        until(lambda: host.tab.evaluate("document.activeElement.id") == "stage", PATIENCE, "the focus on the stage")
         for page in (host, guest):
             page.tab.reload()
             page.wait_for("connected")
             page.wait_for_label("compare")
-            self.assertFalse(page.shown("verify-offer"))
+            self.assertFalse(page.shown("verify-now"))
+
+    def test_covers_nothing(self) -> None:
+        """The offer lies above the pictures on every window, and gives way to the status line."""
+        host, _ = self.call(self.daemon.url)
+        tab = tab_of(host)
+        until(lambda: host.shown("verify-now"), PATIENCE, "the offer")
+        for width, height in ((1920, 1080), (1280, 800), (844, 390), (390, 844), (320, 568)):
+            tab.page.set_viewport_size({"width": width, "height": height})
+            until(lambda: tab.evaluate(APART), PATIENCE, f"an offer that covers nothing at {width} px")
+            report.add_picture(tab, f"verify-offer-{width}")
+        tab.click("#share")
+        host.wait_for_text("status", "showing your screen")
+        until(lambda: not host.shown("verify-now"), PATIENCE, "no offer")
+        tab.click("#share")
+        until(lambda: host.shown("verify-now"), PATIENCE, "the offer again")
 
     def test_chromium(self) -> None:
         """The offer appears after the first connection, once, whether it is taken or declined."""

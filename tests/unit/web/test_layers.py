@@ -76,7 +76,7 @@ WITHOUT_BROWSER = {
     "model.texts": set[str](),
     "model.translation": set[str](),
     "model.trust": {"model.texts"},
-    "model.verification_offer": set[str](),
+    "model.verification_offer": {"model.texts", "model.view_model"},
     "model.view_model": {"model.devices", "model.page_state", "model.texts"},
     "model.webrtc_stats": set[str](),
     "extras.calendar_file": set[str](),

@@ -82,8 +82,9 @@ class CallStage:
         page.on_click("hear", self.tiles.play_sound)
 
     def tick(self) -> None:
-        """Check which pictures arrive, and show the duration of the call; call this method about once a second."""
+        """Run the timers, and show the duration of the call; call this method about once a second."""
         self.tiles.check_frames()
+        self._trust_badges.tick()
         text = self._clock.tick(self._state.in_session, self._state.stage == "connected", now())
         self._page.set("clock", "text", text)
         self._ask_for_shown_heights()

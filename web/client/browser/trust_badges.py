@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ..model import texts
 from ..model.trust import badge
-from ..model.verification_offer import offered_user
+from ..model.verification_offer import VerificationOffer
 from . import storage
-from .bridge import call, get, listen, load_extras, put, spawn
+from .bridge import call, get, listen, load_extras, now, put, spawn, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .peer_connection import PeerConnection
 
 __all__ = ["TrustBadges"]
+
+OFFER_BUTTONS = ("verify-now", "verify-later")
 
 
 class TrustBadges:
@@ -36,13 +38,13 @@ class TrustBadges:
         self._peers = peers
         self._remotes = page.element("remotes")
         self._sheet: VerifySheet | None = None
-        self._offering = storage.offers_verification()
+        self._offer = VerificationOffer(storage.offers_verification())
         self._offered = ""
         listen(self._remotes, "click", self._clicked)
         for name in ("privacy", "open-verify"):
             page.on_click(name, lambda: self._open_sheet(""))
         page.on_click("verify-now", lambda: self._open_sheet(self._offered))
-        page.on_click("verify-later", self._answer_offer)
+        page.on_click("verify-later", self._end_offer)
 
     def show(self) -> None:
         """Show whether the connection with each participant is verified."""
@@ -62,23 +64,32 @@ class TrustBadges:
             self._sheet.update()
         self._show_offer()
 
+    def tick(self) -> None:
+        """End an offer that nobody answers; call this method about once a second."""
+        hidden = get(window, "document", "visibilityState") != "visible"
+        held = hidden or call(self._page.element("verify-offer"), "matches", ":hover, :focus-within")
+        if self._offer.tick(now(), held):
+            self._end_offer()
+
     def _show_offer(self) -> None:
-        """Offer to verify the first connection that can be verified, until the person has answered once."""
-        user = offered_user(self._state, self._verification_state) if self._offering else ""
+        """Show the offer to verify a connection, or remove it."""
+        self._offer.update(self._state, lambda user: self._trust.verification(user).state)
+        user = self._offer.user
+        if user == self._offered:
+            return
+        self._offered = user
         member = self._state.participants.find(user)
-        if user != self._offered:
-            self._offered = user
-            put(self._page.element("verify-offer"), "hidden", not user)
-            name = texts.THE_OTHER if member is None or not member.name else member.name
-            put(self._page.element("verify-offer-text"), "textContent", texts.VERIFY_OFFER.format(name) if user else "")
+        name = texts.THE_OTHER if member is None or not member.name else member.name
+        focused = call(self._page.element("verify-offer"), "matches", ":focus-within")
+        for button in OFFER_BUTTONS:
+            put(self._page.element(button), "hidden", not user)
+        put(self._page.element("verify-offer-text"), "textContent", texts.VERIFY_OFFER.format(name) if user else "")
+        if focused and not user:
+            call(self._page.element("stage"), "focus", {"preventScroll": True})
 
-    def _verification_state(self, user: str) -> str:
-        return self._trust.verification(user).state
-
-    def _answer_offer(self) -> None:
+    def _end_offer(self) -> None:
         """Never offer it again in this browser."""
-        if self._offering:
-            self._offering = False
+        if self._offer.end():
             storage.save_verification_offered()
             self._show_offer()
 
@@ -90,7 +101,7 @@ class TrustBadges:
     async def _open_sheet(self, user: str) -> None:
         """Open the sheet for this participant; an empty user selects the first participant."""
         if self._state.in_session:
-            self._answer_offer()
+            self._end_offer()
         if self._sheet is None:
             if not await load_extras():
                 return
