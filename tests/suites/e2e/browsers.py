@@ -13,6 +13,8 @@ from tests.suites.e2e.chromium import Chromium, windowed_executable
 from tests.suites.e2e.chromium import executable as chromium_executable
 from tests.suites.e2e.firefox import Firefox
 from tests.suites.e2e.firefox import executable as firefox_executable
+from tests.suites.e2e.webkit import WebKit
+from tests.suites.e2e.webkit import executable as webkit_executable
 
 
 @functools.cache
@@ -69,6 +71,21 @@ def firefox() -> Firefox:
     if firefox_executable() is None:
         raise SkipTest("Firefox ESR is not installed")
     browser = Firefox()
+    atexit.register(browser.close)
+    return browser
+
+
+@functools.cache
+def webkit() -> WebKit:
+    """Return the shared WebDriver of WebKitGTK.
+
+    Raises:
+        SkipTest: there is no WebKitWebDriver on this machine.
+
+    """
+    if webkit_executable() is None:
+        raise SkipTest("WebKitGTK's WebDriver is not installed")
+    browser = WebKit()
     atexit.register(browser.close)
     return browser
 

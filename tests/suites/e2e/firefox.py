@@ -160,6 +160,11 @@ class FirefoxTab:
         self._firefox.command("browsingContext.activate", context=self.context)
         self._firefox.command("input.performActions", context=self.context, actions=[source])
 
+    def resize(self, width: int, height: int) -> None:
+        """Give the page this size in CSS pixels; a window of Firefox itself is never narrower than 450."""
+        viewport = {"width": width, "height": height}
+        self._firefox.command("browsingContext.setViewport", context=self.context, viewport=viewport)
+
     def screenshot(self, path: Path) -> None:
         """Save a screenshot of the page as a PNG file."""
         answer = self._firefox.command("browsingContext.captureScreenshot", context=self.context)

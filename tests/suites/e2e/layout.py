@@ -7,6 +7,7 @@ from typing import Any
 from playwright.sync_api import ViewportSize
 
 from tests.suites.e2e import report
+from tests.suites.e2e.browser import Tab
 from tests.suites.e2e.call_page import CallPage
 
 WIDE: ViewportSize = {"width": 1280, "height": 800}
@@ -17,6 +18,39 @@ WITHIN = """(element => {{
     const {{left, right, width}} = element.getBoundingClientRect();
     return width > 0 && left >= 0 && right <= innerWidth;
 }})(document.getElementById('{}'))"""
+
+#: The sizes of a phone's page: one of today, and the smallest that is still used.
+PHONES = ((390, 844), (320, 568))
+
+#: JavaScript that returns by how much the page exceeds the window, and which controls of an element a finger cannot
+#: reach: those whose middle, after scrolling to them, is outside of the window or covered.
+UNREACHABLE = """(root => {{
+    const faults = [];
+    const excess = document.documentElement.scrollWidth - innerWidth;
+    if (excess > 0) faults.push(`${{excess}} px wider than the window`);
+    for (const control of root.querySelectorAll('button, a[href], input, select, textarea, summary')) {{
+        if (!control.checkVisibility({{ visibilityProperty: true }})) continue;
+        control.scrollIntoView({{ block: 'center', behavior: 'instant' }});
+        const {{ left, top, right, bottom }} = control.getBoundingClientRect();
+        const name = control.id || control.className || control.textContent.trim();
+        const on = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+        if (left < 0 || top < 0 || right > innerWidth || bottom > innerHeight) faults.push(`${{name}} is outside`);
+        else if (!control.contains(on)) faults.push(`${{name}} is covered by ${{on && (on.id || on.className)}}`);
+    }}
+    return faults;
+}})(document.querySelector('{}'))"""
+
+
+def unreachable(tab: Tab, root: str = "main") -> list[str]:
+    """Return what exceeds the window, and the controls within an element that cannot be reached, in any browser.
+
+    Arguments:
+        tab: the page.
+        root: selects the element.
+
+    """
+    found: list[str] = tab.evaluate(UNREACHABLE.format(root))
+    return found
 
 
 class LayoutChecks:
