@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ..model import webrtc_stats
 from .bridge import publish
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Diagnostics:
         """Return the statistics of each peer connection, as JSON."""
         members = {}
         for user, peer in list(self._current.peers().items()):
-            values = webrtc_stats.totals(await peer.statistics())
+            values = await peer.totals()
             values["iceState"], values["connectionState"] = peer.states
             first_frame = self._tiles.first_frame(user)
             member = self._state.participants.find(user)

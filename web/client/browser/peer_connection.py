@@ -103,6 +103,7 @@ class PeerConnection:
         self._observer = observer
         self._json = BrowserJson()
         self._remote_sdp = ""
+        self._sampled: dict[str, dict[str, Any]] = {}
         self._channel: DataChannel | None = None
         self._audio_receiver: Any = None
         self._commands: list[Value] = []
@@ -284,6 +285,25 @@ class PeerConnection:
     async def statistics(self) -> list[dict[str, Any]]:
         """Return the entries of the connection's statistics (W3C `webrtc-stats`) that `webrtc_stats` reads."""
         return report_entries(await wait(call(self._connection, "getStats")), webrtc_stats.TYPES, webrtc_stats.KEYS)
+
+    async def totals(self) -> dict[str, Any]:
+        """Return the totals of the statistics (`webrtc_stats.totals`).
+
+        Raises:
+            BrowserError: the connection was closed meanwhile.
+
+        """
+        return webrtc_stats.totals(await self.statistics())
+
+    async def sample(self) -> dict[str, Any] | None:
+        """Return the figures since the last sample (`webrtc_stats.compare`); None for the first one.
+
+        Raises:
+            BrowserError: the connection was closed meanwhile.
+
+        """
+        before, self._sampled = self._sampled, webrtc_stats.by_id(await self.statistics())
+        return webrtc_stats.compare(before, self._sampled) if before else None
 
     @property
     def sound_direction(self) -> str:

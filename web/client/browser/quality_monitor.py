@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..model import texts, webrtc_stats
+from ..model import texts
 from ..model.event_log import EventLog
 from ..model.quality import INTERVAL, local_fault
 from .bridge import BrowserError, call, load_extras, now, put, spawn
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..model.page_state import PageState
     from .current_call import CurrentCall
     from .page import Page
-    from .peer_connection import PeerConnection
 
 __all__ = ["QualityMonitor"]
 
@@ -35,7 +34,6 @@ class QualityMonitor:
         self._refresh = refresh
         self._remotes = page.element("remotes")
         self._event_log = EventLog()
-        self._previous: dict[str, tuple[PeerConnection, dict[str, Any]]] = {}
         self._sent: dict[str, dict[str, Any]] = {}
         self._sheet: StatisticsSheet | None = None
         self._server = ""
@@ -78,10 +76,9 @@ class QualityMonitor:
     async def _measure(self) -> None:
         while True:
             users = list(self._current.peers())
-            for by_user in (self._previous, self._sent):
-                for user in list(by_user):
-                    if user not in users:
-                        del by_user[user]
+            for user in list(self._sent):
+                if user not in users:
+                    del self._sent[user]
             for user in users:
                 await asyncio.sleep(INTERVAL / len(users))
                 await self._sample(user)
@@ -93,17 +90,15 @@ class QualityMonitor:
         if peer is None:
             return
         try:
-            after = webrtc_stats.by_id(await peer.statistics())
+            sample = await peer.sample()
         except BrowserError:
             # The connection was closed while its statistics were read.
             return
         member = self._state.participants.find(user)
-        sampled_peer, before = self._previous.get(user, (None, {}))
-        self._previous[user] = (peer, after)
-        if member is None or sampled_peer is not peer or member.connection != "connected":
+        if sample is None or member is None or member.connection != "connected":
             return
         max_bitrate = None if peer.senders.video_bounds is None else peer.senders.video_bounds.bitrate
-        member.quality.add(webrtc_stats.compare(before, after), max_bitrate)
+        member.quality.add(sample, max_bitrate)
         self._send_report(user)
         self._show_quality()
         if self._sheet is not None:
