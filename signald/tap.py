@@ -33,6 +33,7 @@ from signald.auth.passwords import PasswordLink, one_thread
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
 from signald.cli.options import Options, error_text, refuse_start
+from signald.config.appearance import read_logo
 from signald.config.checks import doubts, locate
 from signald.config.settings import Config
 from signald.config.sources import Effective
@@ -64,6 +65,7 @@ from signald.net.resolver import install_daemon_thread_resolver
 from signald.operations.operations_service import OperationsService
 from signald.operations.prometheus import Sources
 from signald.page.assets import load_assets
+from signald.page.branding import Branding, brand_page
 from signald.page.build_cache import load_build_cache
 from signald.page.javascript_client import load_javascript_client
 from signald.page.schemas import load_schemas
@@ -462,13 +464,18 @@ def _make_sites(
     original = signaling(OriginRule.bare(others=config.allow_origins), bare=True)
     cache = load_build_cache()
     site = make_site(
-        assets={**load_assets(build=cache), **load_schemas(cache), **load_javascript_client(cache)},
+        assets={
+            **brand_page(load_assets(build=cache), _branding(config), cache),
+            **load_schemas(cache),
+            **load_javascript_client(cache),
+        },
         signaling=page,
         limits=bounds.limits,
         clock=reactor,
         ca_der=certificate.authority_der if isinstance(certificate, LocalCertificate) else None,
         hsts=isinstance(certificate, SuppliedCertificate),
         base=config.path,
+        embed_origins=config.embed_origins,
     )
     if certificate is not None:
         site.has_certificate_for = certificate.covers
@@ -480,6 +487,21 @@ def _make_sites(
     sites = _Sites(factories, site)
     sites.answer_hosts(frozenset(config.hosts) or None)
     return sites
+
+
+def _branding(config: Config) -> Branding:
+    """Return what the operator chose of the page.
+
+    Raises:
+        ConfigError: the logo cannot be used.
+
+    """
+    return Branding(
+        embed_origins=tuple(origin.serialized for origin in config.embed_origins),
+        title=config.page.title,
+        accent=config.page.accent,
+        logo=None if config.page.logo is None else read_logo(config.page.logo),
+    )
 
 
 def _add_peerjs(config: Config, page: SignalingPort, site: SignalingSite, decisions: _Decisions) -> DirectoryFactory:

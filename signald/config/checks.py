@@ -12,6 +12,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from signald.config.appearance import LEAST_CONTRAST, LIGHT_GROUND, Accent, contrast, read_logo
 from signald.config.setting_names import KeyPath, settings
 from signald.config.settings import Config
 from signald.config.values import ConfigError
@@ -74,7 +75,13 @@ def refuse_impossible(config: Config, where: Mapping[KeyPath, object]) -> None:
         ConfigError: the sentences, each on its own line.
 
     """
-    found = [*_missing_files(config), *_data_directory(config), *_proxies(config), *_ports(config)]
+    found = [
+        *_missing_files(config),
+        *_unusable_logo(config),
+        *_data_directory(config),
+        *_proxies(config),
+        *_ports(config),
+    ]
     if found:
         raise ConfigError("\n".join(f"{_position(where, path)}: {sentence}" for path, sentence in found))
 
@@ -86,6 +93,8 @@ def doubts(config: Config, where: Mapping[KeyPath, object]) -> list[Doubt]:
         *_large_mesh(config),
         *_refused_by_browsers(config),
         *_read_only_directory(config),
+        *_insecure_embedders(config),
+        *_unreadable_accent(config),
     ]
     return [Doubt(path, _position(where, path), text, remedy) for path, text, remedy in found]
 
@@ -155,6 +164,15 @@ def _shown(file: Path) -> str:
     """Return a name to be repeated, unless it may be the content of a file."""
     text = str(file)
     return f": {text}" if len(text) <= _MOST_SHOWN and text.isprintable() and "-----" not in text else ""
+
+
+def _unusable_logo(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the setting of the logo if its file is there, and cannot be used."""
+    if config.page.logo is not None and not _is_absent(config.page.logo):
+        try:
+            read_logo(config.page.logo)
+        except ConfigError as error:
+            yield ("page", "logo"), str(error)
 
 
 def _data_directory(config: Config) -> Iterator[tuple[KeyPath, str]]:
@@ -251,4 +269,40 @@ def _read_only_directory(config: Config) -> Iterator[tuple[KeyPath, str, str]]:
             ("data_dir",),
             f"{existing} cannot be written by this user, so that sessions end with the process.",
             "Give it to the user that signald runs under, with mode 0700, or name another directory.",
+        )
+
+
+def _insecure_embedders(config: Config) -> Iterator[tuple[KeyPath, str, str]]:
+    for origin in config.embed_origins:
+        if origin.scheme == "http" and not _is_loopback(origin.name):
+            yield (
+                ("embed_origins",),
+                f"browsers give the frames of {origin.serialized} neither camera nor microphone, since its pages come "
+                "without TLS (Secure Contexts §3.1).",
+                "Serve them over https, and name that origin.",
+            )
+
+
+def _is_loopback(name: str) -> bool:
+    """Whether browsers trust a host without TLS, since it is this machine (Secure Contexts §3.1)."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _unreadable_accent(config: Config) -> Iterator[tuple[KeyPath, str, str]]:
+    colour = config.page.accent
+    if colour is None:
+        return
+    shown = Accent.of(colour).light
+    # No colour can be read on both grounds. The dark theme's lighter one is nothing to warn of.
+    if shown != colour:
+        yield (
+            ("page", "accent"),
+            f"{colour} has a contrast of {contrast(colour, LIGHT_GROUND):.1f} with the ground of the light theme, "
+            f"where {LEAST_CONTRAST} is needed to read it; the page shows {shown} there.",
+            "Choose a darker colour, unless you want that one.",
         )

@@ -14,10 +14,12 @@ from typing import Any
 from attrs import NOTHING, field, frozen
 from attrs.validators import ge, le
 
+from signald.config.appearance import read_accent, read_title
 from signald.config.values import (
     ConfigError,
     read_application_key,
     read_base_path,
+    read_embed_origin,
     read_host_name,
     read_interface,
     read_path,
@@ -38,6 +40,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "Operations",
+    "Page",
     "PeerJs",
     "TokenNeed",
     "Tokens",
@@ -200,6 +203,19 @@ class Operations:
 
 
 @frozen
+class Page:
+    """The section `page`: how the call page looks."""
+
+    title: str | None = setting("name on the page, in the place of signald", None, read=read_title)
+    accent: str | None = setting(
+        "colour of buttons, as #0b6a58; a theme in which it cannot be read shows the nearest colour that can",
+        None,
+        read=read_accent,
+    )
+    logo: Path | None = setting("SVG or PNG file of the picture beside the name, of at most 64 KiB", None)
+
+
+@frozen
 class PeerJs:
     """The section `peerjs`: clients of PeerJS, which need no change but host, port and path."""
 
@@ -270,6 +286,12 @@ class Config:
         option="allow-origin",
         reload=True,
     )
+    embed_origins: tuple[Origin, ...] = setting(
+        "a site whose pages may show the call page in a frame, as https://HOST:PORT",
+        (),
+        option="embed-origin",
+        read=read_embed_origin,
+    )
     trusted_proxies: tuple[Network, ...] = setting(
         "network whose X-Forwarded-For and PROXY headers are believed", (), option="trusted-proxy", reload=True
     )
@@ -287,6 +309,7 @@ class Config:
     ice: Ice = field(factory=Ice)
     tokens: Tokens = field(factory=Tokens)
     webhook: Webhook = field(factory=Webhook)
+    page: Page = field(factory=Page)
     peerjs: PeerJs = field(factory=PeerJs)
     matchbox: Matchbox = field(factory=Matchbox)
     operations: Operations = field(factory=Operations)

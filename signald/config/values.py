@@ -78,6 +78,23 @@ def read_origin(text: str) -> Origin:
         raise ConfigError(f"{error}.") from None
 
 
+def read_embed_origin(text: str) -> Origin:
+    """Parse the origin of a page that may show the call page in a frame.
+
+    Raises:
+        ConfigError: it is not the origin of a web page with a host name; CSP Level 3 §2.3.1 knows no other in
+            `frame-ancestors`.
+
+    """
+    origin = read_origin(text)
+    if origin.scheme not in ("http", "https") or ":" in origin.name:
+        raise ConfigError(
+            f"expected the origin of a web page, such as https://app.example.org, since browsers compare no other "
+            f"with the pages around a frame; got {text:.100}."
+        )
+    return origin
+
+
 def read_host_name(text: str) -> str:
     """Parse the name of a host, as a Host header has it without the port.
 

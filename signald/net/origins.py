@@ -95,6 +95,12 @@ class Origin:
             return self.scheme
         return f"{self.scheme}://{Host(self.name, self.port)}"
 
+    @property
+    def serialized(self) -> str:
+        """The ASCII serialization, without the default port (RFC 6454 §6.2), as browsers write it."""
+        default = self.port == _DEFAULT_PORTS.get(self.scheme)
+        return str(Origin(self.scheme, self.name, None) if default else self)
+
 
 EVERY_ORIGIN = Origin("*", "", None)
 """Stands for the origins of all sites in the configuration; no Origin header has this value."""

@@ -16,7 +16,17 @@ from signald.page.build_cache import Builder, build_uncached
 from signald.page.bundle import find_compiler, make_bundle, make_call_bundle, make_extras
 from signald.page.encodings import IDENTITY, best_encoding, compressed_variants
 
-__all__ = ["REVALIDATED", "Asset", "AssetError", "Representation", "load_assets", "make_asset"]
+__all__ = [
+    "FOREVER",
+    "HASHED",
+    "REVALIDATED",
+    "Asset",
+    "AssetError",
+    "Representation",
+    "digest",
+    "load_assets",
+    "make_asset",
+]
 
 BUNDLE = "bundle.bin"
 CALL = "call.bin"
@@ -142,7 +152,7 @@ def make_asset(path: str, content_type: str, cache_control: str, body: bytes, va
         content_type=content_type,
         cache_control=cache_control,
         representations={
-            coding: Representation(variant, f'"{_digest(variant)}"')
+            coding: Representation(variant, f'"{digest(variant)}"')
             for coding, variant in {IDENTITY: body, **variants}.items()
         },
     )
@@ -214,7 +224,7 @@ class _Loading:
             body = self._read(name)
             variants = self._precompressed(name) or compressed_variants(body, self._build)
         file = PurePosixPath(name)
-        path = _STABLE.get(name) or f"{HASHED}{file.stem}.{_digest(body)}{file.suffix}"
+        path = _STABLE.get(name) or f"{HASHED}{file.stem}.{digest(body)}{file.suffix}"
         return make_asset(path, _TYPES[file.suffix], REVALIDATED if name in _STABLE else FOREVER, body, variants)
 
     def _precompressed(self, name: str) -> dict[str, bytes]:
@@ -230,7 +240,7 @@ class _Loading:
                 raise AssetError(f"{name} refers to {matched[2]}, which does not exist")
             asset = self.asset(matched[2])
             if matched[1]:
-                return _digest(asset.representations[IDENTITY].body)
+                return digest(asset.representations[IDENTITY].body)
             return _relative_url(asset.path, "/" if name in _STABLE else HASHED)
 
         return _PLACEHOLDER.sub(value, self._read(name).decode("utf-8")).encode()
@@ -247,6 +257,6 @@ def _relative_url(path: str, folder: str) -> str:
     return f"./{path.removeprefix(folder)}" if path.startswith(folder) else f"..{path}"
 
 
-def _digest(body: bytes) -> str:
+def digest(body: bytes) -> str:
     """Return 64 bits of the body's SHA-256, in hexadecimal."""
     return hashlib.sha256(body).hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from ssl import DER_cert_to_PEM_cert
 
@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
+from signald.net.origins import Origin
 from signald.page.assets import REVALIDATED, Asset
 from signald.page.encodings import IDENTITY
 from signald.server.factory import SignalingFactory
@@ -30,26 +31,37 @@ SLICE_BYTES = 32768
 
 _POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src 'self' data: blob:; "
-    "media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'"
+    "media-src 'self' blob:; frame-ancestors {}; base-uri 'none'; form-action 'none'; object-src 'none'"
 )
-"""Content-Security-Policy. `connect-src 'self'` covers wss: to the same host and port (CSP Level 3 §6.7.2.8)."""
+"""Content-Security-Policy, but for the pages that may show this one in a frame. `connect-src 'self'` covers wss: to the
+same host and port (CSP Level 3 §6.7.2.8)."""
 
 _PERMISSIONS = {
     **dict.fromkeys(("camera", "microphone", "display-capture", "autoplay", "fullscreen"), "(self)"),
     **dict.fromkeys(("clipboard-write", "picture-in-picture", "screen-wake-lock"), "(self)"),
     **dict.fromkeys(("accelerometer", "geolocation", "gyroscope", "magnetometer", "midi", "payment", "usb"), "()"),
 }
-"""Permissions-Policy: what a call needs is allowed for the page's own origin alone, and the rest is off."""
+"""Permissions-Policy: what a call needs is allowed for the page's own origin alone, and the rest is off.
+
+It is the same in a frame, where the page around it delegates in addition, by the frame's attribute `allow` (Permissions
+Policy §4.3).
+"""
 
 _HEADERS = (
-    ("Content-Security-Policy", _POLICY),
     ("Permissions-Policy", ", ".join(f"{feature}={who}" for feature, who in _PERMISSIONS.items())),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
-"""The headers of every response."""
+"""The headers of every response, but for the Content-Security-Policy."""
+
+_FRAMED = (("Cross-Origin-Embedder-Policy", "require-corp"), ("Cross-Origin-Resource-Policy", "cross-origin"))
+"""The headers of the page's document where other pages may show it in a frame.
+
+Without both, a page that has an embedder policy itself could not (HTML, "check a navigation response's adherence to its
+embedder policy"). All files of the page are of its own origin, so that the policy forbids it nothing.
+"""
 
 _FOR_ALL_ORIGINS = (("Access-Control-Allow-Origin", "*"), ("Cross-Origin-Resource-Policy", "cross-origin"))
 """The headers of what pages of every origin may load: modules are fetched with CORS (HTML, "fetch a single module")."""
@@ -68,6 +80,7 @@ def make_site(
     ca_der: bytes | None,
     hsts: bool,
     base: str = "/",
+    embed_origins: Iterable[Origin] = (),
 ) -> SignalingSite:
     """Make the site that listens on the page's port.
 
@@ -79,23 +92,27 @@ def make_site(
         ca_der: the certificate of the local authority, for people to install; None where there is none.
         hsts: whether browsers are told to use HTTPS alone from now on.
         base: the path of the page, which ends with a slash; nothing is served outside.
+        embed_origins: the origins whose pages may show the page in a frame.
 
     """
     page = _PageFolder()
+    ancestors = " ".join(origin.serialized for origin in embed_origins)
     folders: dict[str, Resource] = {"": page}
     for path, asset in assets.items():
         folder, _, name = path.removeprefix("/").rpartition("/")
         if folder not in folders:
             folders[folder] = Folder()
             page.putChild(folder.encode(), folders[folder])
-        folders[folder].putChild(name.encode(), _AssetResource(asset))
+        extra = _FRAMED if ancestors and path == "/" else ()
+        folders[folder].putChild(name.encode(), _AssetResource(asset, extra))
     page.putChild(SOCKET.encode(), SignalingResource(signaling))
     if ca_der is not None:
         # Devices offer to install DER; programs such as curl, Node.js and Python read PEM.
         page.putChild(b"ca.crt", _CertificateResource(ca_der, "application/x-x509-ca-cert"))
         pem = DER_cert_to_PEM_cert(ca_der).encode("ascii")
         page.putChild(b"ca.pem", _CertificateResource(pem, "application/pem-certificate-chain"))
-    headers = (*_HEADERS, _HSTS) if hsts else _HEADERS
+    policy = ("Content-Security-Policy", _POLICY.format(ancestors or "'none'"))
+    headers = (policy, *_HEADERS, _HSTS) if hsts else (policy, *_HEADERS)
     port = signaling.signaling_port
     return SignalingSite(
         _below(base, page),
@@ -269,9 +286,10 @@ class _AssetResource(Resource):
 
     isLeaf = True
 
-    def __init__(self, asset: Asset) -> None:
+    def __init__(self, asset: Asset, headers: tuple[tuple[str, str], ...]) -> None:
         super().__init__()
         self._asset = asset
+        self._headers = (*_FOR_ALL_ORIGINS, *headers) if asset.for_all_origins else headers
 
     def render_GET(self, request: SignalingRequest) -> bytes | int:
         """Send the asset in the best content coding, or 304 where the client has it already."""
@@ -281,9 +299,8 @@ class _AssetResource(Resource):
         request.setHeader("Vary", "Accept-Encoding")
         request.setHeader("Cache-Control", self._asset.cache_control)
         request.setHeader("ETag", representation.etag)
-        if self._asset.for_all_origins:
-            for name, value in _FOR_ALL_ORIGINS:
-                request.setHeader(name, value)
+        for name, value in self._headers:
+            request.setHeader(name, value)
         if request.has(representation.etag):
             request.setResponseCode(HTTPStatus.NOT_MODIFIED.value)
             return b""

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.core.budgets import ConnectionBudget
 from signald.core.limits import Limits
 from signald.dialects.dialect import Dialect
-from signald.net.origins import OriginRule
+from signald.net.origins import Origin, OriginRule
 from signald.page.assets import Asset
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
@@ -78,6 +78,7 @@ class MemoryServer:
         hsts: bool = False,
         reflector: RequestReflector | None = None,
         base: str = "/",
+        embed_origins: Sequence[Origin] = (),
         rounds_by_hand: bool = False,
     ) -> None:
         limits = limits or Limits()
@@ -98,7 +99,7 @@ class MemoryServer:
             )  # fmt: skip
 
         self.page, self.bare = signaling(bare=False), signaling(bare=True)
-        self.site = make_site(assets or {}, self.page, limits, self.clock, ca_der, hsts, base)
+        self.site = make_site(assets or {}, self.page, limits, self.clock, ca_der, hsts, base, embed_origins)
 
 
 class ServerCase(SynchronousTestCase):

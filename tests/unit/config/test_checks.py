@@ -8,6 +8,7 @@ from textwrap import dedent
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.config.appearance import MOST_LOGO_BYTES
 from signald.config.checks import MESH_MEMBERS, doubts, locate
 from signald.config.sources import Effective, load
 from signald.config.values import ConfigError
@@ -131,6 +132,18 @@ class RefusalTests(ChecksCase):
         self.patch(Path, "stat", denied)
         self.load('data_dir = "data"\n[tokens]\nsecret_file = "secret"')
 
+    def test_logo(self) -> None:
+        """A file that is no picture, or too large, cannot be the logo."""
+        for content, sentence in (
+            (b"<html><svg>", "expected a picture in SVG or PNG, got another file."),
+            (b"<svg>" + bytes(MOST_LOGO_BYTES), "expected a picture of at most 65536 bytes, got a larger one."),
+        ):
+            (self.folder / "logo.svg").write_bytes(content)
+            [said] = self.refusals(f'[page]\nlogo = "{self.folder}/logo.svg"')
+            self.assertEqual(said, f"signald.toml, line 2, page.logo: {sentence}")
+        (self.folder / "logo.svg").write_bytes(b"<svg/>".replace(b"/", b" /"))
+        self.load(f'[page]\nlogo = "{self.folder}/logo.svg"')
+
     def test_urls(self) -> None:
         """A URL is refused in the place of a file, and is not repeated, since it may contain a password."""
         url = f"https://user:{SECRET}@id.example/jwks"
@@ -205,6 +218,21 @@ class DoubtTests(ChecksCase):
         [said] = self.doubts('[ice]\nservers = ["stun:a.example", "stuns:b.example"]')
         self.assertRegex(
             said, r"\Asignald.toml, line 2, ice.servers: stuns:b.example is refused .* Use stun:, or turns:"
+        )
+
+    def test_insecure_embedders(self) -> None:
+        """A site without TLS is a warning, unless it is this machine: its frames get no camera."""
+        trusted = '"https://a.example", "http://localhost:8000", "http://127.0.0.1", "http://app.localhost"'
+        self.assertEqual(self.doubts(f"embed_origins = [{trusted}]"), [])
+        [said] = self.doubts('embed_origins = ["http://a.example"]')
+        self.assertIn("line 1, embed_origins: browsers give the frames of http://a.example neither camera nor", said)
+
+    def test_unreadable_accent(self) -> None:
+        """An accent that the light theme has to darken is a warning with its contrast and the colour shown."""
+        self.assertEqual(self.doubts('[page]\naccent = "#0B6A58"\ntitle = "Calls"'), [])
+        [said] = self.doubts('[page]\naccent = "#ffd000"')
+        self.assertRegex(
+            said, r"line 2, page.accent: #ffd000 has a contrast of 1\.3 .* the page shows #[0-9a-f]{6} there"
         )
 
     def test_read_only(self) -> None:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.config.settings import Config, Ice, Matchbox, PeerJs, default_data_dir
 from signald.config.sources import combine
-from signald.config.values import ConfigError
+from signald.config.values import ConfigError, read_embed_origin
 from signald.core.messages import IceServer
 from signald.net.origins import EVERY_ORIGIN
 
@@ -47,6 +47,13 @@ class ConfigTests(SynchronousTestCase):
         self.assertRaises(ConfigError, Config, Path("data"), allow_origins=(EVERY_ORIGIN,))
         Config(Path("data"), allow_origins=(EVERY_ORIGIN,), peerjs=PeerJs(enabled=True))
         Config(Path("data"), allow_origins=(EVERY_ORIGIN,), matchbox=Matchbox(enabled=True))
+
+    def test_embed_origins(self) -> None:
+        """Pages of the web alone can have the page in a frame: no file, no opaque origin, not every site, no path."""
+        self.assertEqual(str(read_embed_origin("https://App.example.org/")), "https://app.example.org:443")
+        for text in ("null", "file://", "*", "https://a.example/call", "app://a.example", "https://[::1]", "a.example"):
+            error = self.assertRaises(ConfigError, read_embed_origin, text)
+            self.assertIn("such as https://app.example.org", str(error))
 
     def test_data_directory(self) -> None:
         """The data directory is systemd's state directory, else in the user's data directory."""

@@ -126,6 +126,16 @@ class OriginTests(SynchronousTestCase):
         self.assertEqual(str(error), "expected an origin with a valid host name, got https://\u00fc..example")
 
 
+class SerializedTests(SynchronousTestCase):
+    """The serialization that browsers compare with."""
+
+    def test_default_ports(self) -> None:
+        """The default port is left out, and no other (RFC 6454 §6.2)."""
+        for text in ("https://a.example", "http://a.example:443", "https://a.example:8443", "null", "file://"):
+            self.assertEqual(origin_from(text).serialized, text)
+        self.assertEqual(origin_from("HTTPS://A.example:443/").serialized, "https://a.example")
+
+
 class RuleTests(SynchronousTestCase):
     """`OriginRule` decides who may connect."""
 

@@ -16,7 +16,7 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from signald.core.errors import ErrorCode
-from signald.net.origins import OriginRule
+from signald.net.origins import OriginRule, origin_from
 from signald.page.assets import FOREVER, REVALIDATED, Asset, Representation, load_assets
 from signald.page.schemas import load_schemas
 from tests.support.endpoints import CLIENT, Endpoint, parse_response, problem_code, request
@@ -302,6 +302,29 @@ class HeaderTests(WebCase):
             self.assertEqual(headers["server"], "signald")
             self.assertNotIn("strict-transport-security", headers)
             self.assertNotIn("set-cookie", headers)
+
+    def test_in_a_frame(self) -> None:
+        """With origins that may frame the page, these alone are its ancestors, and no other header of a file changes.
+
+        The document may be shown by pages with an embedder policy too; other responses stay with the page's origin.
+        """
+        before = [self.fetch(path)[1] for path in ("/", "/assets/engine.1.wasm", "/nothing")]
+        origins = [
+            origin_from(text) for text in ("https://a.example", "http://localhost:8000", "https://b.example:8443")
+        ]
+        server = MemoryServer(assets=self.assets, origins=OriginRule.of(tls=True), embed_origins=origins)
+        self.site, self.clock = server.site, server.clock
+        after = [self.fetch(path)[1] for path in ("/", "/assets/engine.1.wasm", "/nothing")]
+        for was, headers in zip(before, after, strict=True):
+            policy = headers.pop("content-security-policy")
+            listed = "frame-ancestors https://a.example http://localhost:8000 https://b.example:8443;"
+            self.assertIn(listed, policy)
+            self.assertEqual(policy.replace(listed, "frame-ancestors 'none';"), was.pop("content-security-policy"))
+            self.assertNotIn("x-frame-options", headers)
+        self.assertEqual(after[0].pop("cross-origin-embedder-policy"), "require-corp")
+        self.assertEqual(after[0].pop("cross-origin-resource-policy"), "cross-origin")
+        self.assertEqual(before[0].pop("cross-origin-resource-policy"), "same-origin")
+        self.assertEqual(after, before)
 
     def test_for_all_origins(self) -> None:
         """Pages of other origins may load an asset that is meant for them, and no other one."""

@@ -12,7 +12,10 @@ from .remote_peer import RemotePeer
 from .session_details import SessionDetails
 from .stage_layout import StageLayout
 
-__all__ = ["GUEST", "HOST", "PageState"]
+__all__ = ["BRAND", "GUEST", "HOST", "PageState"]
+
+BRAND = "signald"
+"""The name of the service in the page's title, unless its operator chose another one."""
 
 # These are the phases of the page.
 LOADING = "loading"
@@ -58,6 +61,7 @@ class PageState:
         layout: how the person arranged pictures and panels.
         notices: the messages to the person.
         summary: the duration and the quality of the last call.
+        brand: the name of the service in the page's title.
         returnable: whether the person can go back into the call that has ended.
 
     """
@@ -73,6 +77,7 @@ class PageState:
         self.notices = Notices()
         self.summary = CallSummary()
         self.returnable = False
+        self.brand = BRAND
         self._ticked = 0.0
 
     @property

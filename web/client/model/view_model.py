@@ -44,9 +44,9 @@ def view(now: PageState) -> View:
     `quiet`; the page itself has `state`, `side`, `title` and `focus`.
     """
     stage = now.stage
-    title = texts.TITLES.get(stage, texts.TITLE)
+    title = texts.TITLES.get(stage, texts.TITLE).replace(page_state.BRAND, now.brand)
     if now.notices.headline and stage in IN_SESSION:
-        title = texts.HEADLINE.format(now.notices.headline)
+        title = texts.HEADLINE.replace(page_state.BRAND, now.brand).format(now.notices.headline)
     values: View = {
         (PAGE, "state"): stage,
         (PAGE, "title"): f"({now.layout.unread}) {title}" if now.layout.unread else title,
