@@ -5,6 +5,7 @@ from __future__ import annotations
 from signald_client.signaling.names import MAX_CHARACTERS, clean_name
 
 __all__ = [
+    "MAX_ENCODED",
     "find_inviter",
     "invitation_url",
     "is_loopback",
@@ -12,6 +13,7 @@ __all__ = [
     "name_inviter",
     "signaling_url",
     "storage_prefix",
+    "unquote",
 ]
 
 INVITER = "&from="
@@ -45,7 +47,7 @@ def find_inviter(fragment: str) -> str:
     Whoever made the link chose the name, so it is cleaned like every other name.
     """
     encoded = fragment.partition(INVITER)[2].partition("&")[0]
-    return clean_name(_unquote(encoded)) if len(encoded) <= MAX_ENCODED else ""
+    return clean_name(unquote(encoded)) if len(encoded) <= MAX_ENCODED else ""
 
 
 def mail_url(subject: str, body: str) -> str:
@@ -79,7 +81,7 @@ def _quote(text: str) -> str:
     return "".join([chr(byte) if chr(byte) in UNRESERVED else f"%{byte:02X}" for byte in text.encode()])
 
 
-def _unquote(text: str) -> str:
+def unquote(text: str) -> str:
     """Return the text of a percent-encoding; empty if it is malformed."""
     first, *parts = text.split("%")
     found = first.encode()

@@ -24,6 +24,8 @@ CONTROLLING = "controlling"
 PAUSED = "paused"
 
 GIVEN_UP = "given-up"
+EMBEDDED = "embedded"
+"""Reasons for which there is no control; the second one is this page's own."""
 
 CODE = "code"
 """The mode in which control needs a code."""
@@ -109,9 +111,14 @@ class ControlViewer:
         offer = self._offers.get(user)
         if offer is None or offer.state != OFFERED:
             return
+        if self._embedded:
+            # The page around this one could draw over it, and so choose what a click does on the other computer.
+            offer.reason = EMBEDDED
+            self._changed()
+            return
         for other in list(self._offers):
             self.give_up(other)
-        request: dict[str, Any] = {"type": "control-request", "version": VERSION, "embedded": self._embedded}
+        request: dict[str, Any] = {"type": "control-request", "version": VERSION, "embedded": False}
         if code:
             request["code"] = code
         offer.state = ASKING

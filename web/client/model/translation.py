@@ -19,15 +19,15 @@ _english: dict[str, tuple[ModuleType, dict[str, Any]]] = {}
 """By section of the language file: the module whose constants are replaced, and their English values."""
 
 
-def choose(stored: str, wanted: list[str]) -> str:
+def choose(stored: list[str], wanted: list[str]) -> str:
     """Return the language of the page.
 
     Arguments:
-        stored: the language that the person chose; empty for none.
+        stored: the languages that were chosen for the page, most preferred first; each may be empty.
         wanted: the languages of `navigator.languages`, most preferred first.
 
     """
-    for tag in [stored] + list(wanted):  # noqa: RUF005 - MicroPython has no unpacking here
+    for tag in stored + wanted:
         primary = tag.split("-")[0].lower()
         if primary in LANGUAGES:
             return primary

@@ -73,7 +73,7 @@ class AskTests(ViewerCase):
         self.assertEqual(self.changes, 2)
 
     def test_ask(self) -> None:
-        """A request says whether the page is embedded, and has the code if there is one; one at a time is enough."""
+        """A request says that the page is not embedded, and has the code if there is one; one at a time is enough."""
         self.viewer.ask("ann")
         self.receive("ann", OFFER)
         self.viewer.ask("ann", "CODE")
@@ -81,6 +81,15 @@ class AskTests(ViewerCase):
         request = {"type": "control-request", "version": 1, "embedded": False, "code": "CODE"}
         self.assertEqual(self.sent, [("ann", request)])
         self.assertEqual(self.state("ann"), ASKING)
+
+    def test_in_a_frame(self) -> None:
+        """A page that is shown in a frame asks for nothing, and says why."""
+        self.viewer = ControlViewer(self.messaging, True, self._changed, self.texts.append)
+        self.receive("ann", OFFER)
+        self.viewer.ask("ann", "CODE")
+        self.assertEqual((self.sent, self.state("ann"), self.viewer.controlled), ([], OFFERED, ""))
+        offer = self.viewer.offer("ann")
+        self.assertEqual(offer and offer.reason, "embedded")
 
     def test_granted(self) -> None:
         """Events are sent while this person has control and it is not suspended."""
