@@ -64,6 +64,7 @@ const shim = {
   extras: () => (extras ??= fetchExtras().catch((error) => ((extras = null), Promise.reject(error)))),
   calls: () => (calls ??= fetchBytes("{{call.bin}}").then((bytes) => unpack(python, bytes)).catch((error) => ((calls = null), Promise.reject(error)))),
   qr: () => import("{{vendor/lean-qr.mjs}}"),
+  embedding: () => import("{{embedding.mjs}}"),
   text: (event, maxLength) => (typeof event.data === "string" && event.data.length <= maxLength ? event.data : null),
   loudness: (analyser, samples) => (analyser.getFloatTimeDomainData(samples), Math.hypot(...samples) / Math.sqrt(samples.length)),
   // Takes a Web Lock, which is held until the page is gone, also by a crash; resolves to whether it was free.

@@ -29,6 +29,7 @@ __all__ = [
     "hold_lock",
     "is_embedded",
     "listen",
+    "listen_to_parent",
     "load_calls",
     "load_extras",
     "load_qr",
@@ -222,6 +223,30 @@ def report_entries(report: Any, types: list[str], keys: list[str]) -> list[dict[
 def is_embedded() -> bool:
     """Return whether this page is shown in a frame of another page, which could show something else over it."""
     return bool(shim.embedded())
+
+
+async def listen_to_parent(handler: Callable[[str, str], None], max_length: int) -> Callable[[str, str], None]:
+    """Receive the messages that other pages send to this one, and return the function that sends one to its parent.
+
+    Arguments:
+        handler: called with the origin of the sender, empty if that is not the page around this one, and with the
+            message as JSON, empty if it is none, or longer than `max_length` characters.
+        max_length: the bound.
+
+    Raises:
+        BrowserError: the module for it could not be loaded.
+
+    """
+    module = await wait(shim.embedding())
+
+    def guarded(*args: Any) -> None:
+        try:
+            handler(args[0], args[1])
+        except Exception as error:  # noqa: BLE001 - an exception must not cross into JavaScript
+            _fail(error)
+
+    call(module, "listenToParent", guarded, max_length)
+    return lambda text, origin: call(module, "tellParent", text, origin)
 
 
 async def hold_lock(name: str) -> bool:

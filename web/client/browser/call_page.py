@@ -11,13 +11,14 @@ from ..model.page_state import CONNECTING, FAILED, HOST, SESSION
 from ..model.trust import Trust
 from ..model.view_model import view
 from . import storage
-from .bridge import call, get, listen, load_calls, now, random_hex, spawn, window
+from .bridge import call, get, is_embedded, listen, load_calls, now, random_hex, spawn, window
 from .call_panels import CallPanels
 from .call_stage import CallStage
 from .crash_copy import CrashCopy
 from .current_call import CurrentCall
 from .device_controls import DeviceControls
 from .diagnostics import Diagnostics
+from .embedding_loader import EmbeddingLoader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,13 +44,20 @@ TICK_INTERVAL = 1.0
 class CallPage:
     """The features of the page that calls need."""
 
-    def __init__(self, state: PageState, page: Page, show_start: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        state: PageState,
+        page: Page,
+        show_start: Callable[[], None],
+        enter: Callable[[str, str, str], None],
+    ) -> None:
         """Create the features.
 
         Arguments:
             state: the page's state.
             page: the page's elements.
             show_start: shows the start screen for the session that the page's URL names.
+            enter: enters a call for the page around this one, with session id, name and password; each may be empty.
 
         """
         self._state = state
@@ -79,6 +87,15 @@ class CallPage:
             refresh=self.refresh,
         )
         self._diagnostics = Diagnostics(state, current, self._stage.tiles)
+        self._embedding_loader: EmbeddingLoader | None = None
+        if is_embedded():
+            self._embedding_loader = EmbeddingLoader(
+                state=state,
+                devices=devices,
+                enter=enter,
+                speaker_chosen=self._stage.tiles.apply_speaker,
+                refresh=self.refresh,
+            )
         self.preview = devices.preview
         self.preview_if_granted = devices.preview_if_granted
         self.stop_preview = devices.stop
@@ -137,12 +154,10 @@ class CallPage:
         spawn(self._connect(settings))
         self.refresh()
 
-    def resume_call(self, role: str, session_id: str, identity: str, ticket: str) -> None:
-        """Resume the call that was active when the page was reloaded."""
+    def resume_call(self, name: str, role: str, session_id: str, identity: str, ticket: str) -> None:
+        """Resume the call that was active when the page was reloaded, under this name."""
         password, lobby, self._state.session.relay_only = storage.session_settings(session_id)
-        self.start_call(
-            role, session_id, name=storage.name(), password=password, lobby=lobby, identity=identity, ticket=ticket
-        )
+        self.start_call(role, session_id, name=name, password=password, lobby=lobby, identity=identity, ticket=ticket)
 
     def refresh(self) -> None:
         """Stop a call that is over at once, and update the document soon: once for all changes until then."""
@@ -163,6 +178,8 @@ class CallPage:
         self._media_status.update()
         self._panels.update(self._name)
         self._current.update()
+        if self._embedding_loader is not None:
+            self._embedding_loader.update()
         fragment = "#" + state.session.id
         if state.in_session and get(window, "location", "hash") != fragment:
             # With the session in the URL, a reload or a bookmark leads to this session.

@@ -64,8 +64,10 @@ class DeviceControls:
         self._refresh()
 
     async def preview_if_granted(self) -> None:
-        """Start the self-view if the browser grants the devices without a prompt."""
-        if await self.media.granted() and self._state.phase == START and not self._state.devices.previewing:
+        """Start the self-view if the browser grants the devices without a prompt, and the person wants both."""
+        devices = self._state.devices
+        wanted = devices.microphone.wanted and devices.camera.wanted
+        if wanted and await self.media.granted() and self._state.phase == START and not self._state.devices.previewing:
             self.preview()
 
     async def start_wanted(self) -> None:
@@ -74,6 +76,15 @@ class DeviceControls:
         if not devices.previewing:
             wanted = [device.kind for device in (devices.microphone, devices.camera) if device.wanted]
             await self.media.start(*wanted)
+
+    def switch(self, kind: str, on: bool) -> None:
+        """Switch the microphone or the camera on or off, as its button does; nothing happens if it is so already."""
+        devices = self._state.devices
+        device = devices.microphone if kind == AUDIO else devices.camera
+        before = self._state.phase == START and not devices.previewing
+        is_on = device.wanted if before or device.status == REQUESTED else device.status == ON
+        if on != is_on:
+            self._toggle(kind)
 
     def stop(self) -> None:
         """Release the camera and the microphone."""

@@ -12,11 +12,12 @@ from signald_client.signaling.session_ids import find_session_id, find_token, gr
 
 from ..model import texts
 from ..model.call_urls import find_inviter
+from ..model.page_parameters import PageParameters, read_parameters
 from ..model.page_state import GUEST, HOST, LOADING, START, TEST, PageState
 from ..model.translation import ENGLISH, choose
 from ..model.view_model import view
 from . import storage
-from .bridge import BrowserError, call, get, listen, load_extras, put, spawn, window
+from .bridge import BrowserError, call, get, is_embedded, listen, load_extras, put, spawn, window
 from .crash_copy import crashed_call
 from .page import Page
 
@@ -40,16 +41,20 @@ class StartScreen:
         self._check_screen: CheckScreen | None = None
         self._fragment_before_test = ""
         self._language = ENGLISH
+        self._parameters = PageParameters()
         self._page.on_click("dismiss", self._dismiss)
         self._page.on("language", "change", lambda event: spawn(self._language_chosen()))
         self._page.on_click("test-back", lambda: put(get(window, "location"), "hash", self._fragment_before_test))
+        brand = call(get(window, "document"), "querySelector", "meta[name=application-name]")
+        if brand is not None:
+            self._state.brand = get(brand, "content")
         put(self._page.element("name"), "value", storage.name())
-        listen(window, "hashchange", lambda event: self._read_address())
-        self._read_address()
+        listen(window, "hashchange", lambda event: self._address_changed())
+        self._address_changed()
 
     async def load_language(self) -> None:
         """Switch to the person's language, if its file can be loaded; the page starts in English."""
-        language = choose(storage.language(), list(get(window, "navigator", "languages")))
+        language = choose([self._parameters.language, storage.language()], list(get(window, "navigator", "languages")))
         if language != ENGLISH:
             await self._switch_language(language)
 
@@ -58,8 +63,12 @@ class StartScreen:
         if self._state.phase in (LOADING, START):
             call_page = self._calls()
             saved = storage.saved_call()
+            invited = self._state.session.invited_id
+            if saved is not None and is_embedded() and invited not in ("", saved[1]):
+                # The frames of a tab share its storage: the call is that of another frame.
+                saved = None
             if saved is not None:
-                call_page.resume_call(*saved)
+                call_page.resume_call(self._typed_name(), *saved)
             else:
                 spawn(self._resume_crashed(call_page))
 
@@ -67,8 +76,8 @@ class StartScreen:
         """Resume the call of a tab that crashed, if the page's URL names its session; else start the self-view."""
         crashed = await crashed_call(self._state.session.invited_id)
         if crashed is not None:
-            call_page.resume_call(*crashed)
-        else:
+            call_page.resume_call(self._typed_name(), *crashed)
+        elif self._parameters.preview:
             await call_page.preview_if_granted()
 
     def start(self) -> None:
@@ -93,13 +102,27 @@ class StartScreen:
         if session:
             storage.save_token(session, find_token(text))
             self._fill_input(session)
-            role = HOST if storage.host_key(session) else GUEST
-            password, lobby, self._state.session.relay_only = storage.session_settings(session)
-            if self._state.session.password_required:
-                password = get(self._page.element("password"), "value")
-            self._calls().start_call(role, session, name=self._save_name(), password=password, lobby=lobby)
+            required = self._state.session.password_required
+            self._join(session, get(self._page.element("password"), "value") if required else "")
         else:
             self._show_problem(texts.NO_ID)
+
+    def _join(self, session: str, password: str) -> None:
+        """Join a session; without a password, with the one that this person gave it as its host."""
+        role = HOST if storage.host_key(session) else GUEST
+        stored, lobby, self._state.session.relay_only = storage.session_settings(session)
+        self._calls().start_call(role, session, name=self._save_name(), password=password or stored, lobby=lobby)
+
+    def _enter(self, session: str, name: str, password: str) -> None:
+        """Enter a call for the page around this one: this session, that of the page's URL, or a new one."""
+        if name:
+            self._parameters.name = name
+            put(self._page.element("name"), "value", name)
+        session = session or self._state.session.invited_id
+        if session:
+            self._join(session, password)
+        else:
+            self._calls().start_call(HOST, name=self._save_name(), password=password)
 
     async def _language_chosen(self) -> None:
         language = get(self._page.element("language"), "value")
@@ -138,16 +161,31 @@ class StartScreen:
         if self._call_page is None:
             from .call_page import CallPage
 
-            self._call_page = CallPage(self._state, self._page, self._read_address)
+            self._call_page = CallPage(self._state, self._page, self._read_address, self._enter)
         return self._call_page
 
+    def _typed_name(self) -> str:
+        return clean_name(get(self._page.element("name"), "value"))
+
     def _save_name(self) -> str:
-        name = clean_name(get(self._page.element("name"), "value"))
-        storage.save_name(name)
+        name = self._typed_name()
+        # What somebody else suggested is not what the person calls themselves.
+        if name != self._parameters.name:
+            storage.save_name(name)
         return name
 
     def _show(self) -> None:
         self._page.show(view(self._state))
+
+    def _address_changed(self) -> None:
+        """Take over what the page's URL asks for, and show what it names."""
+        parameters = self._parameters = read_parameters(get(window, "location", "hash"))
+        if parameters.name:
+            put(self._page.element("name"), "value", parameters.name)
+        devices = self._state.devices
+        devices.microphone.wanted = devices.microphone.wanted and parameters.microphone
+        devices.camera.wanted = devices.camera.wanted and parameters.camera
+        self._read_address()
 
     def _read_address(self) -> None:
         """Show the start screen for the session that the page's URL names, or the connectivity test."""
@@ -174,7 +212,7 @@ class StartScreen:
         tested = state.phase == TEST
         self._fragment_before_test = fragment
         invited_id = problem = ""
-        if len(fragment) > 1:
+        if len(fragment.partition("&")[0]) > 1:
             try:
                 invited_id = find_session_id(fragment)
             except ValueError:

@@ -1,0 +1,291 @@
+"""The conversation between the call page in a frame and the page around it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald_page.client.model import texts
+from signald_page.client.model.device_choices import CAMERA, DeviceChoices
+from signald_page.client.model.embedding_messages import (
+    MAX_DEVICE_ID,
+    MAX_PASSWORD,
+    NO_CODE,
+    CommandError,
+    EmbeddingMessages,
+    describe,
+)
+from signald_page.client.model.page_state import GUEST, PageState
+from signald_page.client.model.remote_peer import RemotePeer
+
+APP, OTHER = "https://app.example", "https://other.example"
+SESSION = "7Q2M9RT6ZC"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+class Recorder:
+    """Commands that are recorded, and refused while `refusal` is set."""
+
+    def __init__(self) -> None:
+        self.performed: list[tuple[object, ...]] = []
+        self.refusal = ""
+
+    def _perform(self, *command: object) -> None:
+        if self.refusal:
+            raise CommandError(self.refusal)
+        self.performed.append(command)
+
+    def enter(self, session: str, name: str, password: str) -> None:
+        """Record it."""
+        self._perform("enter", session, name, password)
+
+    def choose_device(self, kind: str, device: str) -> None:
+        """Record it."""
+        self._perform("choose", kind, device)
+
+    def hang_up(self) -> None:
+        """Record it."""
+        self._perform("hang-up")
+
+    def switch_device(self, kind: str, on: bool) -> None:
+        """Record it."""
+        self._perform("switch", kind, on)
+
+
+class EmbeddingCase(SynchronousTestCase):
+    """A page that two origins may frame."""
+
+    def setUp(self) -> None:
+        """Create the conversation, before any hello."""
+        self.commands = Recorder()
+        self.sent: list[tuple[dict[str, Any], str]] = []
+        self.messages = EmbeddingMessages([APP, OTHER], self.commands, lambda *sent: self.sent.append(sent))
+
+    def receive(self, type_: str, origin: str = APP, **values: object) -> None:
+        """Receive a message."""
+        self.messages.receive(origin, {"signald": 1, "type": type_, **values})
+
+    def greet(self) -> None:
+        """Receive a hello, and forget the answer."""
+        self.receive("hello")
+        self.sent.clear()
+
+    def types(self) -> list[str]:
+        """Return the types of what was sent, and forget it."""
+        found = [message["type"] for message, _ in self.sent]
+        self.sent.clear()
+        return found
+
+
+class HelloTests(EmbeddingCase):
+    """The beginning."""
+
+    def test_nothing_before(self) -> None:
+        """Before a hello nothing is sent, and no command is carried out."""
+        self.messages.update([{"type": "state", "state": "start"}])
+        self.receive("hang-up")
+        self.receive("join")
+        self.assertEqual((self.sent, self.commands.performed, self.messages.ignored), ([], [], 2))
+
+    def test_answer(self) -> None:
+        """A hello is answered with the version and the present state, to the origin that said it alone."""
+        self.messages.update([{"type": "state", "state": "start"}])
+        self.receive("hello")
+        ready, state = {"signald": 1, "type": "ready"}, {"signald": 1, "type": "state", "state": "start"}
+        self.assertEqual(self.sent, [(ready, APP), (state, APP)])
+
+    def test_again(self) -> None:
+        """A page that was loaded again says hello again, and learns everything again."""
+        self.messages.update([{"type": "state", "state": "start"}])
+        self.receive("hello")
+        self.receive("hello")
+        self.assertEqual(self.types(), ["ready", "state"] * 2)
+
+    def test_strangers(self) -> None:
+        """Other origins, other senders, and the other allowed origin without a hello of its own do nothing."""
+        self.greet()
+        for origin in (
+            "",
+            "null",
+            "https://evil.example",
+            "https://app.example.evil.example",
+            "http://app.example",
+            OTHER,
+        ):
+            self.receive("hang-up", origin)
+        for origin in ("", "null", "https://evil.example"):
+            self.receive("hello", origin)
+        self.assertEqual((self.sent, self.commands.performed, self.messages.ignored), ([], [], 9))
+        self.assertEqual(self.messages.origin, APP)
+
+    def test_versions(self) -> None:
+        """A message of another version, or without one, does nothing."""
+        for version in (None, 0, 2, "1", True, 1.0, [1]):
+            self.messages.receive(APP, {"signald": version, "type": "hello"})
+        self.messages.receive(APP, {"type": "hello"})
+        self.assertEqual((self.sent, self.messages.ignored), ([], 8))
+
+
+class CommandTests(EmbeddingCase):
+    """The commands."""
+
+    def test_all(self) -> None:
+        """Each command is carried out with its values, which are cleaned as those that a person types."""
+        self.greet()
+        self.receive("join")
+        self.receive("join", session="7q2-m9rt-6zc", name=" A\u202enn ", password="secret")
+        self.receive("hang-up", unknown=1)
+        self.receive("microphone", on=False)
+        self.receive("camera", on=True)
+        self.receive("choose-device", kind="camera", device="id")
+        expected = [
+            ("enter", "", "", ""),
+            ("enter", SESSION, "Ann", "secret"),
+            ("hang-up",),
+            ("switch", "audioinput", False),
+            ("switch", "videoinput", True),
+            ("choose", "videoinput", "id"),
+        ]
+        self.assertEqual((self.commands.performed, self.messages.ignored, self.sent), (expected, 0, []))
+
+    def test_odd_values(self) -> None:
+        """Values of another type or length, and unknown commands, do nothing but count."""
+        self.greet()
+        nothing: tuple[object, ...] = (None, 1, [])
+        others: tuple[object, ...] = (None, 1, {}, [])
+        odd: list[dict[str, object]] = [
+            *[{"type": "microphone", "on": on} for on in (*nothing, 0, "on", "")],
+            {"type": "camera"},
+            *[{"type": "join", key: value} for key in ("session", "name", "password") for value in others],
+            {"type": "join", "password": "x" * (MAX_PASSWORD + 1)},
+            *[{"type": "choose-device", "kind": kind, "device": "id"} for kind in (*nothing, "", "screen")],
+            *[{"type": "choose-device", "kind": "camera", "device": device} for device in (*nothing, "")],
+            {"type": "choose-device", "kind": "camera", "device": "x" * (MAX_DEVICE_ID + 1)},
+            *[{"type": kind} for kind in (*nothing, "", "share-screen", "control")],
+        ]
+        for message in odd:
+            self.messages.receive(APP, {"signald": 1, **message})
+        for other in (*others, "hello", [1]):
+            self.messages.receive(APP, other)
+        self.assertEqual((self.sent, self.commands.performed), ([], []))
+        self.assertEqual(self.messages.ignored, len(odd) + 6)
+
+    def test_errors(self) -> None:
+        """A well-formed command that cannot be carried out is answered with its code."""
+        self.greet()
+        self.receive("join", session="nonsense")
+        self.commands.refusal = "call-on"
+        self.receive("join", session=SESSION)
+        error = {"signald": 1, "type": "error", "about": "join", "message": ""}
+        self.assertEqual(
+            [message for message, _ in self.sent], [{**error, "code": "invalid-session"}, {**error, "code": "call-on"}]
+        )
+        self.assertEqual(self.messages.ignored, 0)
+
+    @given(st.lists(JSON | st.dictionaries(st.sampled_from(["signald", "type", "on", "session"]), JSON | st.just(1))))
+    def test_anything(self, values: list[object]) -> None:
+        """Whatever arrives raises no exception, and is carried out or counted."""
+        self.setUp()
+        self.greet()
+        for value in values:
+            self.messages.receive(APP, value)
+        self.assertLessEqual(self.messages.ignored, len(values))
+
+
+class EventTests(EmbeddingCase):
+    """What is told."""
+
+    def setUp(self) -> None:
+        """Create a page on its start screen."""
+        super().setUp()
+        self.state = PageState()
+        self.choices = DeviceChoices({})
+        self.state.show_start("")
+
+    def update(self) -> list[dict[str, Any]]:
+        """Tell what has changed, and return it."""
+        self.sent.clear()
+        self.messages.update(describe(self.state, self.choices, lambda kind: "cam" if kind == CAMERA else ""))
+        json.dumps([message for message, _ in self.sent])
+        return [message for message, _ in self.sent]
+
+    def test_only_changes(self) -> None:
+        """Each event is sent when it differs from the last one of its kind."""
+        self.greet()
+        self.assertEqual([message["type"] for message in self.update()], ["state", "members", "media", "devices"])
+        self.assertEqual(self.update(), [])
+        self.state.devices.microphone.started()
+        self.assertEqual(
+            self.update(), [{"signald": 1, "type": "media", "microphone": True, "camera": False, "screen": False}]
+        )
+
+    def test_call(self) -> None:
+        """A call's session, link and members are told while it is on, and its outcome at the end."""
+        self.greet()
+        self.update()
+        self.state.start_call(GUEST, SESSION)
+        self.state.session.link = f"https://calls.example/#{SESSION}"
+        [state] = self.update()
+        self.assertEqual((state["state"], state["session"], state["role"], state["link"]), ("connecting", "", "", ""))
+        peer = RemotePeer("u", "Ann")
+        peer.host = True
+        self.state.session_joined(SESSION, GUEST, [peer])
+        state, members = self.update()
+        self.assertEqual((state["state"], state["session"], state["role"]), ("calling", SESSION, GUEST))
+        self.assertEqual(state["link"], f"https://calls.example/#{SESSION}")
+        self.assertEqual(
+            members["members"],
+            [
+                {
+                    "user": "u",
+                    "name": "Ann",
+                    "host": True,
+                    "away": False,
+                    "connected": False,
+                    "microphone": None,
+                    "camera": None,
+                    "screen": False,
+                }
+            ],
+        )
+        self.state.hung_up()
+        state, members = self.update()
+        self.assertEqual((state["state"], state["outcome"]), ("ended", texts.HUNG_UP))
+        self.assertEqual(members["members"], [])
+
+    def test_devices(self) -> None:
+        """The available devices are told by kind, with the one in use."""
+        self.greet()
+        self.update()
+        self.choices.set_available([("videoinput", "cam", "Camera"), ("audioinput", "mic", "")])
+        [told] = self.update()
+        self.assertEqual(told["devices"]["camera"], [{"device": "cam", "label": "Camera", "used": True}])
+        self.assertEqual([device["device"] for device in told["devices"]["microphone"]], ["mic"])
+        self.assertEqual(told["devices"]["speaker"], [])
+
+    def test_problems(self) -> None:
+        """Problems of the call and of devices are told once each, with the protocol's code where there is one."""
+        self.greet()
+        self.update()
+        self.state.notices.problem = texts.REFUSALS["session-full"]
+        [told] = self.update()
+        self.assertEqual((told["about"], told["code"]), ("call", "session-full"))
+        self.assertEqual(told["message"], texts.REFUSALS["session-full"])
+        self.state.notices.problem = texts.SERVER_UNREACHABLE
+        [told] = self.update()
+        self.assertEqual(told["code"], NO_CODE)
+        self.state.dismiss()
+        self.assertEqual(self.update(), [])
+        self.state.notices.problem = texts.SERVER_UNREACHABLE
+        self.assertEqual(len(self.update()), 1)
+        self.state.devices.camera.stopped("refused")
+        self.state.devices.changed()
+        [told] = self.update()
+        self.assertEqual((told["about"], told["code"], bool(told["message"])), ("devices", "refused", True))

@@ -1,0 +1,116 @@
+"""The conversation with the page around this one: carries its commands out, and tells it what happens."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ..browser import storage
+from ..browser.bridge import BrowserJson, listen_to_parent, publish
+from ..model.device_choices import CAMERA, MICROPHONE, SPEAKER
+from ..model.devices import AUDIO, VIDEO
+from ..model.embedding_messages import MAX_LENGTH, CommandError, EmbeddingMessages, describe
+from ..model.page_state import ENDED, FAILED, START
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..browser.device_controls import DeviceControls
+    from ..model.page_state import PageState
+
+__all__ = ["Embedding"]
+
+TRACKS = {CAMERA: VIDEO, MICROPHONE: AUDIO}
+
+
+class Embedding:
+    """The commands and the events; it publishes `signald.embedding()` for diagnosis."""
+
+    def __init__(
+        self,
+        *,
+        origins: list[str],
+        state: PageState,
+        devices: DeviceControls,
+        enter: Callable[[str, str, str], None],
+        speaker_chosen: Callable[[], None],
+        refresh: Callable[[], None],
+    ) -> None:
+        """Create it.
+
+        Arguments:
+            origins: the origins whose pages may show this one.
+            state: the page's state.
+            devices: the local devices.
+            enter: enters a call as the start screen does, with session id, name and password; each may be empty.
+            speaker_chosen: called when another loudspeaker was chosen.
+            refresh: called when the state has changed.
+
+        """
+        self._state = state
+        self._devices = devices
+        self._enter = enter
+        self._speaker_chosen = speaker_chosen
+        self._refresh = refresh
+        self._json = BrowserJson()
+        self._post: Callable[[str, str], None] | None = None
+        self._messages = EmbeddingMessages(origins, self, self._send)
+        publish("embedding", self._diagnosis)
+
+    async def start(self) -> None:
+        """Listen to the page around this one; raise BrowserError if the module for it cannot be loaded."""
+        self._post = await listen_to_parent(self._received, MAX_LENGTH)
+
+    def update(self) -> None:
+        """Tell what has changed."""
+        media, choices = self._devices.media, self._devices.choices
+        used = {kind: media.device_id(track) for kind, track in TRACKS.items()}
+        self._messages.update(describe(self._state, choices, lambda kind: used.get(kind, "")))
+
+    # Commands
+
+    def enter(self, session: str, name: str, password: str) -> None:
+        """Join or open a call."""
+        if self._state.phase not in (START, ENDED, FAILED):
+            raise CommandError("call-on")
+        self._enter(session, name, password)
+
+    def hang_up(self) -> None:
+        """Leave the call, or end it as its host."""
+        self._state.hung_up()
+        self._refresh()
+
+    def switch_device(self, kind: str, on: bool) -> None:
+        """Switch the camera or the microphone on or off."""
+        self._devices.switch(TRACKS[kind], on)
+
+    def choose_device(self, kind: str, device: str) -> None:
+        """Use another device."""
+        choices = self._devices.choices
+        if device not in [known for known, _ in choices.available[kind]]:
+            raise CommandError("unknown-device")
+        choices.choose(kind, device)
+        storage.save_devices(choices.chosen)
+        if kind == SPEAKER:
+            self._speaker_chosen()
+        else:
+            self._devices.media.switch_device(TRACKS[kind])
+        self._refresh()
+
+    # Messages
+
+    def _received(self, origin: str, text: str) -> None:
+        try:
+            message = json.loads(text)
+        except ValueError:
+            message = None
+        self._messages.receive(origin, message)
+
+    def _send(self, message: dict[str, Any], origin: str) -> None:
+        if self._post is not None:
+            self._post(self._json.dumps(message), origin)
+
+    def _diagnosis(self, *args: Any) -> str:
+        """Return the partner's origin and the number of ignored messages, as JSON."""
+        return json.dumps({"origin": self._messages.origin, "ignored": self._messages.ignored})
