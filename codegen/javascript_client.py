@@ -26,6 +26,7 @@ SHAPES = SOURCES / "messages.mjs"
 TYPES = FOLDER / "messages.d.mts"
 PACKAGE = FOLDER / "package.json"
 MODULE = FOLDER / "client.mjs"
+EMBED = FOLDER / "embed.mjs"
 LICENCE = FOLDER / "LICENSE"
 
 INTERNAL = (
@@ -99,11 +100,11 @@ def types() -> str:
     return "\n".join(parts)
 
 
-def bundle() -> str:
-    """Return the client as one minified module; `messages.mjs` has to be up to date."""
+def bundle(entry: str = "client.mjs") -> str:
+    """Return a source with all that it imports as one minified module; `messages.mjs` has to be up to date."""
     # terser makes a minified text smaller again: 24.4 kB of 25.0 kB, and 9.0 kB of 9.6 kB with brotli.
     joined = run_tool(
-        MODULES / "esbuild" / "bin" / "esbuild", "client.mjs", "--bundle", "--minify", "--format=esm",
+        MODULES / "esbuild" / "bin" / "esbuild", entry, "--bundle", "--minify", "--format=esm",
         "--target=es2022", "--charset=utf8", f"--mangle-props=^({'|'.join(INTERNAL)})$", directory=SOURCES,
     )  # fmt: skip
     minified = run_tool(
@@ -133,6 +134,7 @@ def write() -> Iterable[Path]:
         (PACKAGE, package),
         (LICENCE, licence),
         (MODULE, bundle),
+        (EMBED, lambda: bundle("embed.mjs")),
     ):
         path.write_text(make(), encoding="utf-8")
         yield path

@@ -1,4 +1,4 @@
-"""Serves the JavaScript client, one ES module that pages of any origin may import."""
+"""Serves the modules of the JavaScript client, which pages of any origin may import."""
 
 from __future__ import annotations
 
@@ -12,14 +12,21 @@ from signald.page.encodings import compressed_variants
 
 __all__ = ["load_javascript_client"]
 
-PATH = "/client.mjs"
+NAMES = ("client.mjs", "embed.mjs")
+"""The module of a client, and that which puts the call page into another page."""
 
 
 def load_javascript_client(build: Builder = build_uncached) -> dict[str, Asset]:
-    """Return the module as an asset, by URL path; `build` is as in `load_assets`.
+    """Return the modules as assets, by URL path; `build` is as in `load_assets`.
 
-    It comes with the page's media type and cache rules. Its path is fixed, since applications write it into their code.
+    They come with the page's media type and cache rules. Their paths are fixed, since applications write them into
+    their code.
     """
-    body = (files("signald_client") / "js" / "client.mjs").read_bytes()
-    asset = make_asset(PATH, "text/javascript; charset=utf-8", REVALIDATED, body, compressed_variants(body, build))
-    return {PATH: evolve(asset, for_all_origins=True)}
+    return {f"/{name}": _load(name, build) for name in NAMES}
+
+
+def _load(name: str, build: Builder) -> Asset:
+    body = (files("signald_client") / "js" / name).read_bytes()
+    variants = compressed_variants(body, build)
+    asset = make_asset(f"/{name}", "text/javascript; charset=utf-8", REVALIDATED, body, variants)
+    return evolve(asset, for_all_origins=True)

@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[3] / "clients" / "js"
 #: A program that uses what the types declare; each line marked with `@ts-expect-error` must be an error.
 PROGRAM = """\
 import { Call, RefusedError, SignalingClient, findSessionId, type CallEvent, type Result } from "signald";
+import { embed, type EmbeddedCall } from "signald/embed";
 
 const server = new URL("https://localhost:9000/");
 const call = new Call({ server, channels: { chat: { ordered: true } }, storage: sessionStorage });
@@ -45,6 +46,17 @@ export function perform(client: SignalingClient, results: Result[]): void {
     if (result.type === "welcome") client.tick();
     if (result.type === "joined") console.log(result.members.map((member) => member["offers-first"] && member.polite));
   }
+}
+export function show(element: HTMLElement): EmbeddedCall {
+  const embedded = embed(element, server, { session: "7Q2M9RT6ZC", name: "Ann", camera: false });
+  embedded.addEventListener("state", ({ detail }) => console.log(detail.state === "connected", detail.session));
+  embedded.addEventListener("error", (event) => console.log(event.detail.code));
+  // @ts-expect-error: there is no such kind
+  embedded.chooseDevice("screen", "");
+  // @ts-expect-error: there is no such option
+  embed(element, server, { microfone: false });
+  embedded.setMicrophone(embedded.members.length > 1 && !embedded.members[0]!.microphone);
+  return embedded;
 }
 export const isFull = (error: unknown) => error instanceof RefusedError && error.code === "session-full";
 export const names: CallEvent["type"][] = ["connection", "channel", "refused", "welcome"];
@@ -75,7 +87,18 @@ class NpmTests(SynchronousTestCase):
 
     def test_contents(self) -> None:
         """It has the module, its types and the licence, in the version of signald."""
-        self.assertEqual(self.contents, {"LICENSE", "client.d.mts", "client.mjs", "messages.d.mts", "package.json"})
+        self.assertEqual(
+            self.contents,
+            {
+                "LICENSE",
+                "client.d.mts",
+                "client.mjs",
+                "embed.d.mts",
+                "embed.mjs",
+                "messages.d.mts",
+                "package.json",
+            },
+        )
         self.assertEqual(self.archive.name, f"signald-{__version__}.tgz")
 
     def test_publint(self) -> None:

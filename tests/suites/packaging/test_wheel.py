@@ -74,6 +74,7 @@ class WheelTests(SynchronousTestCase):
             "signald/schema/signald.control.1.schema.json",
             "signald/schema/signald.pointing.1.schema.json",
             "signald_client/js/client.mjs",
+            "signald_client/js/embed.mjs",
             "signald_client/signaling/client.py",
             "signald_page/index.html",
             "signald_page/client/browser/main.py",

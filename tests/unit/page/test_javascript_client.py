@@ -8,34 +8,37 @@ from signald import __version__
 from signald.page.assets import REVALIDATED, load_assets
 from signald.page.javascript_client import load_javascript_client
 
-MAX_BYTES = 25_000
-MAX_COMPRESSED_BYTES = 9_250
+MOST = {"/client.mjs": (25_000, 9_250), "/embed.mjs": (4_000, 1_600)}
+"""The largest size of each module in bytes, plain and with brotli."""
 
 
 class JavascriptClientTests(SynchronousTestCase):
-    """The module under its fixed path."""
+    """The modules under their fixed paths."""
 
     def setUp(self) -> None:
-        """Load it."""
+        """Load them."""
         self.assets = load_javascript_client()
-        (self.asset,) = self.assets.values()
 
-    def test_path(self) -> None:
-        """It is one module for every origin, which a browser asks for anew, since the path stays the same."""
-        self.assertEqual(list(self.assets), ["/client.mjs"])
-        self.assertEqual(self.asset.content_type, "text/javascript; charset=utf-8")
-        self.assertEqual((self.asset.cache_control, self.asset.for_all_origins), (REVALIDATED, True))
+    def test_paths(self) -> None:
+        """Each is a module for every origin, which a browser asks for anew, since the path stays the same."""
+        self.assertEqual(set(self.assets), set(MOST))
+        for path, asset in self.assets.items():
+            self.assertEqual((asset.path, asset.content_type), (path, "text/javascript; charset=utf-8"))
+            self.assertEqual((asset.cache_control, asset.for_all_origins), (REVALIDATED, True))
 
-    def test_size(self) -> None:
-        """It is small, names its version, and imports nothing."""
-        body = self.asset.representations["identity"].body
-        self.assertIn(f"signald {__version__},".encode(), body.partition(b"\n")[0])
-        self.assertNotIn(b'from"', body)
-        self.assertLessEqual(len(body), MAX_BYTES)
-        self.assertLessEqual(len(self.asset.representations["br"].body), MAX_COMPRESSED_BYTES)
+    def test_sizes(self) -> None:
+        """Each is small, names its version, and imports nothing."""
+        for path, asset in self.assets.items():
+            body = asset.representations["identity"].body
+            self.assertIn(f"signald {__version__},".encode(), body.partition(b"\n")[0])
+            self.assertNotIn(b'from"', body)
+            most, most_compressed = MOST[path]
+            self.assertLessEqual(len(body), most)
+            self.assertLessEqual(len(asset.representations["br"].body), most_compressed)
 
     def test_page(self) -> None:
-        """No asset of the call page is for other origins, and the page does not load the module."""
+        """No asset of the call page is for other origins, and the page does not load the modules."""
         for path, asset in load_assets().items():
             self.assertFalse(asset.for_all_origins, path)
-            self.assertNotIn(b"client.mjs", asset.representations["identity"].body, path)
+            for name in (b"client.mjs", b"embed.mjs"):
+                self.assertNotIn(name, asset.representations["identity"].body, path)

@@ -73,6 +73,7 @@ class FreshTests(SynchronousTestCase):
         self.assertEqual(javascript_client.PACKAGE.read_text(), javascript_client.package())
         self.assertEqual(javascript_client.LICENCE.read_text(), javascript_client.licence())
         self.assertEqual(javascript_client.MODULE.read_text(), javascript_client.bundle())
+        self.assertEqual(javascript_client.EMBED.read_text(), javascript_client.bundle("embed.mjs"))
 
     def test_shortened_names(self) -> None:
         """No name that is shortened in the JavaScript client is written as a text, or known to applications."""
