@@ -63,9 +63,9 @@ export interface CallDevice {
 export type DeviceKind = "camera" | "microphone" | "speaker";
 
 export interface CallProblem {
-  /** `call`, `devices`, or the command that was not carried out. */
-  about: "call" | "devices" | "join" | "choose-device" | (string & {});
-  /** The code of the protocol; `call-on`, `invalid-session` or `unknown-device` of a command; why a device is off. */
+  /** `call`, `devices`, the command that was not carried out, or `frame`: the call page does not answer. */
+  about: "call" | "devices" | "frame" | "join" | "choose-device" | (string & {});
+  /** The code of the protocol; `no-answer` of the frame; `call-on`, `invalid-session` or `unknown-device` of a command; why a device is off. */
   code: string;
   /** A sentence in the person's language, which the call page shows too; empty about a command. */
   message: string;

@@ -6,6 +6,9 @@ const VERSION = 1;
 // Milliseconds between two greetings, until the call page, which loads for a while, has answered.
 const GREET_EVERY = 250;
 
+// Greetings without an answer, after which the call page counts as absent.
+const MOST_GREETINGS = 120;
+
 // What the page in the frame may be allowed to use; the browser asks the person for what is asked for.
 const ALLOW = ["camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write", "picture-in-picture", "screen-wake-lock"];
 
@@ -76,7 +79,7 @@ export class EmbeddedCall extends EventTarget {
 
   /** Removes the frame, and with it the person from the call. */
   remove() {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#leave.abort();
     this.frame.remove();
   }
@@ -86,11 +89,17 @@ export class EmbeddedCall extends EventTarget {
     this.frame.contentWindow?.postMessage({ signald: VERSION, ...message }, this.#origin);
   }
 
-  #greet() {
+  #greet(times = 1) {
     this.ready = false;
-    clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.#send({ type: "hello" }), GREET_EVERY);
-    this.#send({ type: "hello" });
+    clearTimeout(this.#timer);
+    if (times > MOST_GREETINGS) {
+      // The server cannot be reached, or does not let this page show it.
+      const detail = { about: "frame", code: "no-answer", message: "" };
+      this.dispatchEvent(new CustomEvent("error", { detail }));
+    } else {
+      this.#timer = setTimeout(() => this.#greet(times + 1), GREET_EVERY);
+      this.#send({ type: "hello" });
+    }
   }
 
   #receive({ source, origin, data }) {
@@ -98,7 +107,7 @@ export class EmbeddedCall extends EventTarget {
     if (typeof data !== "object" || data?.signald !== VERSION || typeof data.type !== "string") return;
     const { signald, type, ...detail } = data;
     if (type === "ready") {
-      clearInterval(this.#timer);
+      clearTimeout(this.#timer);
       this.ready = true;
     } else if (type === "state") this.state = detail;
     else if (type === "members") this.members = detail.members;

@@ -15,8 +15,13 @@ const message = (data, changes = {}) =>
 
 const answer = (type, values = {}) => message({ signald: 1, type, ...values });
 
+/** Lets time pass; in steps, since Node's clock starts what a timer starts at the end of a step. */
+const pass = (milliseconds) => {
+  for (let step = 0; step < milliseconds; step += 50) mock.timers.tick(50);
+};
+
 beforeEach(() => {
-  mock.timers.enable({ apis: ["setInterval"] });
+  mock.timers.enable({ apis: ["setTimeout"] });
   sent = [];
   children = [];
   page = new EventTarget();
@@ -61,16 +66,28 @@ test("the frame may use what a call needs, for the server's origin alone", () =>
 
 test("it greets from the load of the frame until the page has answered, and again after another load", () => {
   const call = make();
-  mock.timers.tick(1000);
+  pass(1000);
   assert.equal(sent.length, 0);
   frame.dispatchEvent(new Event("load"));
-  mock.timers.tick(500);
+  pass(500);
   assert.deepEqual(sent, Array(3).fill([{ signald: 1, type: "hello" }, ORIGIN]));
   answer("ready");
-  mock.timers.tick(1000);
+  pass(1000);
   assert.deepEqual([sent.length, call.ready], [3, true]);
   frame.dispatchEvent(new Event("load"));
   assert.deepEqual([sent.length, call.ready], [4, false]);
+});
+
+test("a page that does not answer for half a minute is an error, once", () => {
+  const call = make();
+  const errors = [];
+  call.addEventListener("error", ({ detail }) => errors.push(detail));
+  frame.dispatchEvent(new Event("load"));
+  pass(29_900);
+  assert.deepEqual([sent.length, errors.length], [120, 0]);
+  pass(60_000);
+  assert.equal(sent.length, 120);
+  assert.deepEqual(errors, [{ about: "frame", code: "no-answer", message: "" }]);
 });
 
 test("commands are messages for the server's origin alone", () => {
@@ -130,7 +147,7 @@ test("a call that is removed neither greets nor hears any more", () => {
   const call = new EmbeddedCall({ append() {} }, SERVER);
   frame.dispatchEvent(new Event("load"));
   call.remove();
-  mock.timers.tick(1000);
+  pass(1000);
   answer("ready");
   call.hangUp();
   assert.deepEqual([sent.length, call.ready], [1, false]);
