@@ -21,8 +21,8 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.cli.options import Options, refuse_start
-from signald.config.settings import Config, Matchbox, PeerJs, Webhook
-from signald.config.values import ConfigError
+from signald.config.settings import Config, Matchbox, Page, PeerJs, Webhook
+from signald.config.values import ConfigError, read_embed_origin
 from signald.lifecycle.service import Daemon
 from signald.net.origins import EVERY_ORIGIN
 from signald.server.proxy_protocol import ProxyProtocolFactory
@@ -164,6 +164,29 @@ class WiringTests(SynchronousTestCase):
         endpoint = Endpoint(daemon.page.factory)
         endpoint.send(request("/calls/", {"Host": "localhost"}))
         self.assertEqual(parse_response(endpoint.answer())[0], 200)
+
+    def test_branded_page(self) -> None:
+        """The page has the name, the look and the sites around it that the settings name."""
+        logo = self.data.with_suffix(".svg")
+        logo.write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'></svg>")
+        config = Config(
+            self.data,
+            port=0,
+            interface="127.0.0.1",
+            tls=False,
+            embed_origins=(read_embed_origin("https://app.example"),),
+            page=Page(title="Example calls", accent="#0b6a58", logo=logo),
+        )
+        daemon = make_daemon(config, MemoryReactorClock())
+        self.addCleanup(daemon.page.socket.close)
+        daemon._data_directory.release()
+        endpoint = Endpoint(daemon.page.factory)
+        endpoint.send(request("/", {"Host": "localhost"}))
+        status, headers, body = parse_response(endpoint.answer())
+        self.assertEqual(status, 200)
+        self.assertIn("frame-ancestors https://app.example;", headers["content-security-policy"])
+        for part in (b'name="embed-origins" content="https://app.example"', b"Example calls", b"accent.", b"logo."):
+            self.assertIn(part, body)
 
     def test_matchbox(self) -> None:
         """With the setting `matchbox.enabled`, clients of matchbox enter rooms, from pages of every allowed origin."""

@@ -29,8 +29,8 @@ __all__ = [
     "hold_lock",
     "is_embedded",
     "listen",
-    "listen_to_parent",
     "load_calls",
+    "load_embedding",
     "load_extras",
     "load_qr",
     "loudness",
@@ -225,30 +225,6 @@ def is_embedded() -> bool:
     return bool(shim.embedded())
 
 
-async def listen_to_parent(handler: Callable[[str, str], None], max_length: int) -> Callable[[str, str], None]:
-    """Receive the messages that other pages send to this one, and return the function that sends one to its parent.
-
-    Arguments:
-        handler: called with the origin of the sender, empty if that is not the page around this one, and with the
-            message as JSON, empty if it is none, or longer than `max_length` characters.
-        max_length: the bound.
-
-    Raises:
-        BrowserError: the module for it could not be loaded.
-
-    """
-    module = await wait(shim.embedding())
-
-    def guarded(*args: Any) -> None:
-        try:
-            handler(args[0], args[1])
-        except Exception as error:  # noqa: BLE001 - an exception must not cross into JavaScript
-            _fail(error)
-
-    call(module, "listenToParent", guarded, max_length)
-    return lambda text, origin: call(module, "tellParent", text, origin)
-
-
 async def hold_lock(name: str) -> bool:
     """Hold a lock of this name (W3C Web Locks) until the page is gone; return False if another page holds it."""
     try:
@@ -283,6 +259,11 @@ async def load_extras() -> bool:
 async def load_qr() -> Any:
     """Return the library that draws QR codes; it is fetched on first use."""
     return await wait(shim.qr())
+
+
+async def load_embedding() -> Any:
+    """Return the module that exchanges messages with the page around this one; it is fetched on first use."""
+    return await wait(shim.embedding())
 
 
 def short_text(event: Any, max_length: int) -> str | None:

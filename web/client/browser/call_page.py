@@ -11,19 +11,19 @@ from ..model.page_state import CONNECTING, FAILED, HOST, SESSION
 from ..model.trust import Trust
 from ..model.view_model import view
 from . import storage
-from .bridge import call, get, is_embedded, listen, load_calls, now, random_hex, spawn, window
+from .bridge import call, get, is_embedded, listen, load_calls, load_extras, now, random_hex, spawn, window
 from .call_panels import CallPanels
 from .call_stage import CallStage
 from .crash_copy import CrashCopy
 from .current_call import CurrentCall
 from .device_controls import DeviceControls
 from .diagnostics import Diagnostics
-from .embedding_loader import EmbeddingLoader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..extras.embedding import Embedding
     from ..model.page_state import PageState
     from .page import Page
 
@@ -87,15 +87,9 @@ class CallPage:
             refresh=self.refresh,
         )
         self._diagnostics = Diagnostics(state, current, self._stage.tiles)
-        self._embedding_loader: EmbeddingLoader | None = None
+        self._embedding: Embedding | None = None
         if is_embedded():
-            self._embedding_loader = EmbeddingLoader(
-                state=state,
-                devices=devices,
-                enter=enter,
-                speaker_chosen=self._stage.tiles.apply_speaker,
-                refresh=self.refresh,
-            )
+            spawn(self._load_embedding(enter))
         self.preview = devices.preview
         self.preview_if_granted = devices.preview_if_granted
         self.stop_preview = devices.stop
@@ -178,8 +172,8 @@ class CallPage:
         self._media_status.update()
         self._panels.update(self._name)
         self._current.update()
-        if self._embedding_loader is not None:
-            self._embedding_loader.update()
+        if self._embedding is not None:
+            self._embedding.update()
         fragment = "#" + state.session.id
         if state.in_session and get(window, "location", "hash") != fragment:
             # With the session in the URL, a reload or a bookmark leads to this session.
@@ -202,6 +196,16 @@ class CallPage:
     async def _load_calls(self) -> None:
         """Load the modules of calls as soon as the person uses the page, so that a call starts without a wait."""
         await load_calls()
+
+    async def _load_embedding(self, enter: Callable[[str, str, str], None]) -> None:
+        """Load the conversation with the page around this one; without it, the person can use this page."""
+        if await load_extras():
+            from ..extras.embedding import start
+
+            self._embedding = await start(
+                self._state, self._devices, enter, self._stage.tiles.apply_speaker, self.refresh
+            )
+            self.refresh()
 
     async def _connect(self, settings: Settings) -> None:
         """Connect to the server, once the modules of calls are loaded, and start the devices."""

@@ -47,8 +47,8 @@ class DeviceControls:
         devices.sounds = storage.sounds()
         devices.browser = browser_family(get(window, "navigator", "userAgent"))
         devices.can_share = can_share_screen()
-        page.on_click("mute", lambda: self._toggle(AUDIO))
-        page.on_click("camera", lambda: self._toggle(VIDEO))
+        page.on_click("mute", lambda: self.toggle(AUDIO))
+        page.on_click("camera", lambda: self.toggle(VIDEO))
         page.on_click("share", self.screen.toggle)
         page.on_click("flip", self._flip_camera)
         put(page.element("local-video"), "srcObject", self.media.stream)
@@ -76,15 +76,6 @@ class DeviceControls:
         if not devices.previewing:
             wanted = [device.kind for device in (devices.microphone, devices.camera) if device.wanted]
             await self.media.start(*wanted)
-
-    def switch(self, kind: str, on: bool) -> None:
-        """Switch the microphone or the camera on or off, as its button does; nothing happens if it is so already."""
-        devices = self._state.devices
-        device = devices.microphone if kind == AUDIO else devices.camera
-        before = self._state.phase == START and not devices.previewing
-        is_on = device.wanted if before or device.status == REQUESTED else device.status == ON
-        if on != is_on:
-            self._toggle(kind)
 
     def stop(self) -> None:
         """Release the camera and the microphone."""
@@ -117,7 +108,8 @@ class DeviceControls:
         """Return the device id of the chosen loudspeaker; empty for the system's default."""
         return self.choices.chosen.get(SPEAKER, "")
 
-    def _toggle(self, kind: str) -> None:
+    def toggle(self, kind: str) -> None:
+        """Switch the microphone or the camera on or off; before a call, choose whether it starts."""
         devices = self._state.devices
         if self._state.phase == START and not devices.previewing:
             # No device is running yet, so the button chooses which devices a call starts.

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from ..browser import storage
-from ..browser.bridge import BrowserJson, listen_to_parent, publish
+from ..browser.bridge import BrowserError, BrowserJson, call, get, listen, load_embedding, publish, window
 from ..model.device_choices import CAMERA, MICROPHONE, SPEAKER
-from ..model.devices import AUDIO, VIDEO
+from ..model.devices import AUDIO, ON, REQUESTED, VIDEO
 from ..model.embedding_messages import MAX_LENGTH, CommandError, EmbeddingMessages, describe
 from ..model.page_state import ENDED, FAILED, START
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..browser.device_controls import DeviceControls
     from ..model.page_state import PageState
 
-__all__ = ["Embedding"]
+__all__ = ["Embedding", "start"]
 
 TRACKS = {CAMERA: VIDEO, MICROPHONE: AUDIO}
 
@@ -29,7 +29,7 @@ class Embedding:
 
     def __init__(
         self,
-        *,
+        module: Any,
         origins: list[str],
         state: PageState,
         devices: DeviceControls,
@@ -37,9 +37,10 @@ class Embedding:
         speaker_chosen: Callable[[], None],
         refresh: Callable[[], None],
     ) -> None:
-        """Create it.
+        """Listen to the page around this one.
 
         Arguments:
+            module: the JavaScript module that exchanges messages with it.
             origins: the origins whose pages may show this one.
             state: the page's state.
             devices: the local devices.
@@ -54,13 +55,10 @@ class Embedding:
         self._speaker_chosen = speaker_chosen
         self._refresh = refresh
         self._json = BrowserJson()
-        self._post: Callable[[str, str], None] | None = None
+        self._module = module
         self._messages = EmbeddingMessages(origins, self, self._send)
         publish("embedding", self._diagnosis)
-
-    async def start(self) -> None:
-        """Listen to the page around this one; raise BrowserError if the module for it cannot be loaded."""
-        self._post = await listen_to_parent(self._received, MAX_LENGTH)
+        listen(call(module, "listenToParent", MAX_LENGTH), "told", self._received)
 
     def update(self) -> None:
         """Tell what has changed."""
@@ -82,8 +80,13 @@ class Embedding:
         self._refresh()
 
     def switch_device(self, kind: str, on: bool) -> None:
-        """Switch the camera or the microphone on or off."""
-        self._devices.switch(TRACKS[kind], on)
+        """Switch the camera or the microphone on or off, as its button does; nothing happens if it is so already."""
+        devices = self._state.devices
+        device = devices.microphone if kind == MICROPHONE else devices.camera
+        waits = self._state.phase == START and not devices.previewing
+        is_on = device.wanted if waits or device.status == REQUESTED else device.status == ON
+        if on != is_on:
+            self._devices.toggle(TRACKS[kind])
 
     def choose_device(self, kind: str, device: str) -> None:
         """Use another device."""
@@ -100,7 +103,8 @@ class Embedding:
 
     # Messages
 
-    def _received(self, origin: str, text: str) -> None:
+    def _received(self, event: Any) -> None:
+        origin, text = get(event, "detail", "origin"), get(event, "detail", "text")
         try:
             message = json.loads(text)
         except ValueError:
@@ -108,9 +112,29 @@ class Embedding:
         self._messages.receive(origin, message)
 
     def _send(self, message: dict[str, Any], origin: str) -> None:
-        if self._post is not None:
-            self._post(self._json.dumps(message), origin)
+        call(self._module, "tellParent", self._json.dumps(message), origin)
 
     def _diagnosis(self, *args: Any) -> str:
         """Return the partner's origin and the number of ignored messages, as JSON."""
         return json.dumps({"origin": self._messages.origin, "ignored": self._messages.ignored})
+
+
+async def start(
+    state: PageState,
+    devices: DeviceControls,
+    enter: Callable[[str, str, str], None],
+    speaker_chosen: Callable[[], None],
+    refresh: Callable[[], None],
+) -> Embedding | None:
+    """Start the conversation, where the server lets pages of other origins show this one; the rest is of `Embedding`.
+
+    Without the module for it, which could not be fetched, the page around this one gets no answer.
+    """
+    allowed = call(get(window, "document"), "querySelector", "meta[name=embed-origins]")
+    if allowed is None:
+        return None
+    try:
+        module = await load_embedding()
+    except BrowserError:
+        return None
+    return Embedding(module, get(allowed, "content").split(), state, devices, enter, speaker_chosen, refresh)

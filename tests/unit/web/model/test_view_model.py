@@ -51,6 +51,18 @@ def visible(page: PageState) -> list[str]:
 class ScreenTests(SynchronousTestCase):
     """Each stage shows its screen."""
 
+    def test_brand(self) -> None:
+        """The name that the operator chose stands in the title, and not in what a person is called."""
+        page = PageState()
+        page.brand = "Example"
+        page.show_start("")
+        self.assertEqual(view(page)[PAGE, "title"], "Example: a private call")
+        page.start_call(HOST)
+        page.session_joined("7Q2M9RT6ZC", HOST, [])
+        self.assertEqual(view(page)[PAGE, "title"], "Waiting · Example")
+        page.notices.headline = "signald joined"
+        self.assertEqual(view(page)[PAGE, "title"], "signald joined · Example")
+
     def test_every_stage(self) -> None:
         """Each stage shows its parts, and the document carries the stage's name."""
         for stage, page, screens in (
