@@ -17,6 +17,7 @@ PREFIX = "/schema/"
 _TYPES = {
     "signald.1.schema.json": "application/schema+json",
     "signald.1.asyncapi.json": "application/vnd.aai.asyncapi+json",
+    "signald.channel.1.schema.json": "application/schema+json",
     "signald.control.1.schema.json": "application/schema+json",
     "signald.pointing.1.schema.json": "application/schema+json",
 }

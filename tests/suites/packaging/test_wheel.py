@@ -71,6 +71,7 @@ class WheelTests(SynchronousTestCase):
             "signald/py.typed",
             "signald/schema/signald.1.asyncapi.json",
             "signald/schema/signald.1.schema.json",
+            "signald/schema/signald.channel.1.schema.json",
             "signald/schema/signald.control.1.schema.json",
             "signald/schema/signald.pointing.1.schema.json",
             "signald_client/js/client.mjs",
