@@ -26,7 +26,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help generate doctor-document resume-storm upgrade-return soak-model bench bench-quick bench-document bench-record bench-journal bench-page soak-page a11y stage-pictures run test quick nightly install install-test system-test lock check unit peer conformance packaging attack faults acme behaviours fuzz e2e coverage mutants clean
+.PHONY: help generate doctor-document resume-storm upgrade-return soak-model bench bench-quick bench-document bench-record bench-journal bench-page soak-page a11y stage-pictures run test quick nightly install install-test system-test lock check unit peer conformance packaging attack faults acme behaviours examples fuzz e2e coverage mutants clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +76,11 @@ acme: install-test ## the recipes with certbot and Caddy against a local ACME se
 
 behaviours: install-test ## the scripted exchanges with the Python client, the page's and the JavaScript client
 	@$(BIN)/python -m tests.behaviours
+
+# GStreamer's camera is tried where its packages are.
+examples: install-test system-test ## start each example by its command and use it as people do
+	@$(RUN_TESTS) tests.suites.e2e.test_first_app tests.suites.e2e.test_examples
+	@$(BIN)/python -m tests.suites.recipes.camera
 
 fuzz: install-test ## inputs of any kind to all that reads what others wrote, for SECONDS=600 (ARGS="--only native")
 	@$(BIN)/python -m tests.suites.fuzz --seconds $(SECONDS) $(ARGS)

@@ -1,5 +1,8 @@
-"""A bot: it greets each member of a session, echoes messages, and sends the test pattern."""
+"""A bot in a call, which answers in the chat and sends the test pattern: `bot.py SERVER [SESSION [CA]]`."""
 
+import asyncio
+import secrets
+import signal
 import sys
 from pathlib import Path
 
@@ -7,22 +10,46 @@ from signald_client.asyncio_reactor import run_in_reactor
 from signald_client.pattern import PatternAndTone
 from signald_client.peer import Peer
 from signald_client.server import Address, Trust
-from signald_client.signaling.messages import ForwardedMessage, Joined, MemberJoined
 
 
-async def main(reactor, url, session, authority=None):
-    def on_event(event):
-        if isinstance(event, Joined):
-            peer.send_message("Hello, everybody!")
-        elif isinstance(event, MemberJoined):
-            peer.send_message(f"Hello, {event.member.name or 'stranger'}!", event.member.user)
-        elif isinstance(event, ForwardedMessage) and not event.content.startswith("You said: "):
-            peer.send_message(f"You said: {event.content}", event.sender)
+class Chat:
+    """Is told about the data channel with each member."""
 
+    def __init__(self):
+        self.answered = set()
+
+    def connection_opened(self, member):
+        pass
+
+    def channel_ready(self, member):
+        self.say(member, f"Hello, {member.name or 'stranger'}!")
+
+    def message_received(self, member, message):
+        match message:
+            case {"type": "chat", "id": str(ident), "text": str(text)}:
+                member.send_message({"type": "chat-received", "id": ident})
+                # A message comes again when its acknowledgement was lost.
+                if (member.user, ident) not in self.answered:
+                    self.answered.add((member.user, ident))
+                    self.say(member, f"You said: {text}")
+
+    def connection_closed(self, member):
+        pass
+
+    def say(self, member, text):
+        member.send_message({"type": "chat", "id": secrets.token_hex(8), "text": text})
+
+
+async def main(reactor, url, session=None, authority=None):
+    address = Address.parse(url)
     trust = Trust(Path(authority).read_bytes() if authority else None)
-    peer = Peer(Address.parse(url), PatternAndTone, name="Bot", trust=trust, on_event=on_event, reactor=reactor)
+    peer = Peer(address, PatternAndTone, name="Bot", trust=trust, channels=Chat(), reactor=reactor)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, peer.stop, "interrupted")
     await peer.connect()
-    await peer.join_session(session)
+    if session:
+        await peer.join_session(session)
+    else:
+        print("Open", address.link(await peer.open_session(8)), flush=True)
     print(await peer.wait_until_ended())
     await peer.close()
 

@@ -25,9 +25,11 @@ globalThis.HeldSocket = class extends WebSocket {
 };
 """
 
-#: Statements that make `seen` collect the events of a call as texts.
+#: Statements that make `seen` collect the events of a call as texts, and `servers` its lists of ICE servers.
 RECORD = """
 globalThis.seen = [];
+globalThis.servers = [];
+call.addEventListener("ice-servers", ({ detail }) => servers.push(detail["ice-servers"]));
 (async () => { for await (const event of call) seen.push(event.type + (event.state ? ":" + event.state : "")); })();
 call.addEventListener("track", ({ detail }) => (document.querySelector("video").srcObject = detail.member.stream));
 """

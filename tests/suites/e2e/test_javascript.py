@@ -11,7 +11,24 @@ from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.javascript_page import JavascriptPage, make_application
 from tests.suites.e2e.proxy import Proxy
+from tests.suites.e2e.turn import ShippedTurnServer
+from tests.suites.e2e.turn_client import TurnClient
 from tests.suites.e2e.waiting import until
+
+#: Seconds for which TURN credentials are good that are to expire within a test: the least that signald takes.
+SHORT = 10
+
+#: Statements that return the types of both candidates of the selected path to the only other member, which is empty
+#: while there is none, and whether every candidate in the descriptions is a relay.
+PATH = """
+const [{ connection }] = call.members.values();
+const stats = await connection.getStats();
+const transport = [...stats.values()].find(({ type }) => type === "transport");
+const pair = stats.get(transport?.selectedCandidatePairId);
+const types = pair ? [pair.localCandidateId, pair.remoteCandidateId].map((id) => stats.get(id).candidateType) : [];
+const sdp = connection.localDescription.sdp + connection.remoteDescription.sdp;
+return [types, sdp.split("\\r\\n").every((line) => !line.startsWith("a=candidate:") || line.includes(" typ relay "))];
+"""
 
 
 class JavascriptTestCase(CallTestCase):
@@ -163,6 +180,67 @@ class NegotiationTests(JavascriptTestCase):
             until(functools.partial(self.differs, page, fragment, old), PATIENCE, "new credentials")
             page.watch()
             self.assertNotIn("negotiation-failed", page.execute("return seen;"))
+
+
+class RelayTests(JavascriptTestCase):
+    """Calls whose media passes a TURN server alone."""
+
+    def start_relay(self, *options: str) -> None:
+        """Start coturn, and a daemon that makes its credentials and demands relays in every session."""
+        self.turn = ShippedTurnServer(self.directory)
+        self.addCleanup(self.turn.stop)
+        self.start_daemon(
+            "--allow-origin", self.application.origin, "--ice-relay-only", *self.turn.options, *options,
+            directory=self.directory / "turn",
+        )  # fmt: skip
+
+    def wait_until_relayed(self, *pages: JavascriptPage) -> None:
+        """Wait until both ends of the path are relays; no other candidate was told to the other side."""
+        relayed = [["relay", "relay"], True]
+        for page in pages:
+            until(lambda page: page.execute(PATH) == relayed, PATIENCE, "a path over relays", page)
+
+    def test_turn(self) -> None:
+        """Two applications see each other through coturn, and neither learns the other's address."""
+        self.start_relay()
+        pages = self.pair()
+        self.wait_until_relayed(*pages)
+        for page in pages:
+            page.watch()
+
+    def test_new_credentials(self) -> None:
+        """When the relays are lost after the first credentials have expired, newer ones make new relays."""
+        self.start_relay("--ice-turn-seconds", str(SHORT))
+        pages = self.pair(media=False, kinds=[], channels={"chat": {}})
+        self.wait_until_relayed(*pages)
+        # One event came with the session, and the next one comes when four fifths of the time are over.
+        for page in pages:
+            page.wait_until_seen("ice-servers", 2)
+        first = [page.execute("return servers[0][0];") for page in pages]
+        for server in first:
+            until(lambda server: self.is_expired(server), PATIENCE, "the end of the first credentials", server)
+        # coturn begins anew, and knows nobody: every relay is lost.
+        self.turn.stop()
+        self.turn = ShippedTurnServer(self.directory, port=self.turn.port)
+        self.addCleanup(self.turn.stop)
+        for page in pages:
+            page.wait_until_seen("connection:disconnected")
+            page.wait_until_seen("connection:connected", 2)
+        self.wait_until_relayed(*pages)
+        for server in first:
+            self.assertNotIn(f"username=<{server['username']}>", self.turn.program.stdout)
+        host, guest = pages
+        guest.execute("[...call.members.values()][0].channels.get('chat').onmessage = () => seen.push('text');")
+        host.execute("[...call.members.values()][0].channels.get('chat').send('over the new relays');")
+        guest.wait_until_seen("text")
+
+    def is_expired(self, server: dict[str, Any]) -> bool:
+        """Return whether coturn refuses credentials."""
+        client = TurnClient((self.turn.host, self.turn.port), server["username"], server["credential"])
+        try:
+            return client.allocate() == 401
+        finally:
+            client.close()
 
 
 class LossTests(JavascriptTestCase):

@@ -18,7 +18,7 @@ from tests.suites.e2e.report import add_mesh, add_picture
 from tests.suites.e2e.waiting import until
 
 #: The example bot that the documentation shows.
-BOT = Path(__file__).parents[3] / "examples" / "bot.py"
+BOT = Path(__file__).parents[3] / "examples" / "bot" / "bot.py"
 
 #: The number of decoded frames of each other member that counts as a working stream.
 ENOUGH = 10
