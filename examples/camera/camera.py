@@ -36,7 +36,7 @@ from signaling.negotiation_commands import (
 
 TYPES = {"offer": GstWebRTC.WebRTCSDPType.OFFER, "answer": GstWebRTC.WebRTCSDPType.ANSWER}
 
-ENCODER = "videoconvert ! queue ! vp8enc deadline=1 keyframe-max-dist=60 ! rtpvp8pay pt={} ! webrtcbin.sink_0"
+ENCODER = "videoconvert ! queue ! vp8enc deadline=1 keyframe-max-dist=60 ! rtpvp8pay pt={} ! webrtcbin."
 
 
 def now():
@@ -104,11 +104,11 @@ class Viewer:
         """Have webrtcbin do something, and run what the negotiator says to its reply; or to its error."""
 
         def replied(promise):
-            # webrtcbin calls from a thread of its own.
-            reply = promise.get_reply()
-            GLib.idle_add(lambda: self.pipeline and self.run(judge(reply)) and None)
+            # webrtcbin calls from a thread of its own, and the reply lives as long as the promise.
+            GLib.idle_add(lambda: self.pipeline and self.run(judge(promise)) and None)
 
-        def judge(reply):
+        def judge(promise):
+            reply = promise.get_reply()
             if reply and reply.has_field("error"):
                 return self.negotiator.operation_failed("GError", str(reply.get_value("error")))
             return then(reply)
@@ -117,11 +117,8 @@ class Viewer:
 
     def set_local(self, reply):
         description = reply.get_value("answer" if reply.has_field("answer") else "offer")
-        self.request(
-            "set-local-description",
-            description,
-            then=lambda _: self.negotiator.local_description_set(description.sdp.as_text()),
-        )
+        text = description.sdp.as_text()
+        self.request("set-local-description", description, then=lambda _: self.negotiator.local_description_set(text))
         return []
 
     def candidate_found(self, webrtc, index, candidate):
