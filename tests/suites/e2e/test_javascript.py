@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import json
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 from tests.suites.e2e.browsers import browser
@@ -14,6 +17,8 @@ from tests.suites.e2e.proxy import Proxy
 from tests.suites.e2e.turn import ShippedTurnServer
 from tests.suites.e2e.turn_client import TurnClient
 from tests.suites.e2e.waiting import until
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "javascript.md"
 
 #: Seconds for which TURN credentials are good that are to expire within a test: the least that signald takes.
 SHORT = 10
@@ -133,6 +138,34 @@ class CallTests(JavascriptTestCase):
         host.wait_until("received.length")
         self.assertEqual(guest.execute("return received;"), [["chat", "hello"]])
         self.assertEqual(host.execute("return received;"), [["moves", 5]])
+
+
+class DocumentTests(JavascriptTestCase):
+    """The code in docs/javascript.md."""
+
+    def test_blocks(self) -> None:
+        """Run as they are, the blocks show the other's picture, print a message, and open a socket without I/O."""
+        first, second, third = re.findall(r"(?s)```js\n(.*?)```", DOCUMENT.read_text("utf-8"))
+        module = f"{self.daemon.url}client.mjs"
+        host, guest = self.application_page(), self.application_page()
+        self.run_module(host, f"{first.replace('https://HOST:9000/client.mjs', module)}\nglobalThis.call = call;")
+        # The loop goes on for as long as the call: the module around it would not end.
+        self.run_module(host, f"(async () => {{ {second} }})();")
+        guest.make_call(name="Bob")
+        guest.join_session(host.execute("return call.session;"))
+        host.wait_until("document.querySelector('video').currentTime > 0")
+        guest.execute("call.send('Hello!');")
+        until(lambda: "log: Bob Hello!" in host.tab.messages, PATIENCE, "the message in the console")
+        host.execute("globalThis.openSocket = () => (globalThis.opened = true);")
+        self.run_module(host, third.replace("./client.mjs", module))
+        host.wait_until("globalThis.opened")
+
+    def run_module(self, page: JavascriptPage, text: str) -> None:
+        """Run a text as a module of the page."""
+        page.execute(
+            f"const blob = new Blob([{json.dumps(text)}], {{ type: 'text/javascript' }});"
+            "await import(URL.createObjectURL(blob));"
+        )
 
 
 class NegotiationTests(JavascriptTestCase):
