@@ -14,6 +14,7 @@ from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.javascript_page import JavascriptPage, make_application
 from tests.suites.e2e.proxy import Proxy
+from tests.suites.e2e.test_chat import open_chat, wait_for_messages, write
 from tests.suites.e2e.turn import ShippedTurnServer
 from tests.suites.e2e.turn_client import TurnClient
 from tests.suites.e2e.waiting import until
@@ -143,22 +144,48 @@ class CallTests(JavascriptTestCase):
 class DocumentTests(JavascriptTestCase):
     """The code in docs/javascript.md."""
 
+    def setUp(self) -> None:
+        """Read the blocks."""
+        super().setUp()
+        self.first, self.second, self.with_page, self.third = re.findall(
+            r"(?s)```js\n(.*?)```", DOCUMENT.read_text("utf-8")
+        )
+
     def test_blocks(self) -> None:
         """Run as they are, the blocks show the other's picture, print a message, and open a socket without I/O."""
-        first, second, third = re.findall(r"(?s)```js\n(.*?)```", DOCUMENT.read_text("utf-8"))
         module = f"{self.daemon.url}client.mjs"
         host, guest = self.application_page(), self.application_page()
-        self.run_module(host, f"{first.replace('https://HOST:9000/client.mjs', module)}\nglobalThis.call = call;")
+        self.run_module(host, f"{self.first.replace('https://HOST:9000/client.mjs', module)}\nglobalThis.call = call;")
         # The loop goes on for as long as the call: the module around it would not end.
-        self.run_module(host, f"(async () => {{ {second} }})();")
+        self.run_module(host, f"(async () => {{ {self.second} }})();")
         guest.make_call(name="Bob")
         guest.join_session(host.execute("return call.session;"))
         host.wait_until("document.querySelector('video').currentTime > 0")
         guest.execute("call.send('Hello!');")
-        until(lambda: "log: Bob Hello!" in host.tab.messages, PATIENCE, "the message in the console")
+        self.wait_until_logged(host, "Bob Hello!")
         host.execute("globalThis.openSocket = () => (globalThis.opened = true);")
-        self.run_module(host, third.replace("./client.mjs", module))
+        self.run_module(host, self.third.replace("./client.mjs", module))
         host.wait_until("globalThis.opened")
+
+    def test_with_the_call_page(self) -> None:
+        """An application with the block takes part in the chat of a page, which shows its text as delivered."""
+        page, guest = self.page(), self.application_page()
+        page.tab.type("#name", "Ann")
+        guest.make_call(media=False, name="Bob")
+        self.run_module(guest, self.with_page)
+        guest.join_session(page.host())
+        page.wait_for("connected")
+        open_chat(page)
+        write(page, "Hello, Bob!")
+        wait_for_messages(page, ["You", "Hello, Bob!", "Delivered"])
+        self.wait_until_logged(guest, "Ann: Hello, Bob!")
+
+    def wait_until_logged(self, page: JavascriptPage, text: str) -> None:
+        """Wait until a page has written a text to its console."""
+        # Playwright hands over what was written while it does something else.
+        until(
+            lambda: page.execute("return true;") and f"log: {text}" in page.tab.messages, PATIENCE, f"the text {text}"
+        )
 
     def run_module(self, page: JavascriptPage, text: str) -> None:
         """Run a text as a module of the page."""
