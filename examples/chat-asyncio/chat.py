@@ -15,6 +15,7 @@ from signald_client.signaling.events import (
     CloseSocket,
     ConnectAfter,
     Disconnected,
+    Dropped,
     Interrupted,
     Refused,
     Resumed,
@@ -99,6 +100,8 @@ class Chat:
                 print(f"{self.names[event.sender]}: {event.content}")
             case Interrupted():
                 print(f"No connection; the next attempt is in {event.seconds:.1f} s.")
+            case Dropped():
+                print(f"Messages that may be lost with the connection: {len(event.messages)}.")
             case Resumed(survival="nothing"):
                 print("The server has forgotten this chat.")
                 self.over.set()

@@ -18,6 +18,7 @@ from signald_client.signaling.events import (
     CloseSocket,
     ConnectAfter,
     Disconnected,
+    Dropped,
     Interrupted,
     Refused,
     Resumed,
@@ -126,6 +127,8 @@ class Chat:
                 print(f"{self.names[event.sender]}: {event.content}")
             case Interrupted():
                 print(f"No connection; the next attempt is in {event.seconds:.1f} s.")
+            case Dropped():
+                print(f"Messages that may be lost with the connection: {len(event.messages)}.")
             case Resumed(survival="nothing"):
                 print("The server has forgotten this chat.")
                 self.stop()
@@ -139,16 +142,15 @@ class Chat:
         self.perform(self.client.connect())
         self.perform(self.client.join_session(session, name) if session else self.client.open_session(8, name))
         StandardIO(Lines(self))
-        ticking = LoopingCall(lambda: self.perform(self.client.tick(self.reactor.seconds())))
-        ticking.start(1)
-        try:
-            await self.over
-        finally:
-            ticking.stop()
-            socket = self.attempt and self.attempt.socket
-            self.perform(self.client.disconnect())
-            if socket:
-                await socket.is_closed
+        LoopingCall(lambda: self.perform(self.client.tick(self.reactor.seconds()))).start(1)
+        self.reactor.addSystemEventTrigger("before", "shutdown", self.leave)
+        await self.over
+
+    def leave(self):
+        """Close the connection, and return a Deferred of its end."""
+        socket = self.attempt and self.attempt.socket
+        self.perform(self.client.disconnect())
+        return socket and socket.is_closed
 
     def say(self, text):
         if self.session:

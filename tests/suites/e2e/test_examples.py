@@ -55,7 +55,7 @@ class ChatTests(ExampleCase):
     """The chats over signaling alone."""
 
     def talk(self, example: str, other: str) -> None:
-        """Start a chat, join it with the other program, and exchange texts until both sides have left."""
+        """Start a chat and join it with the other program; one ends by Ctrl-C, the other with its standard input."""
         ann = self.start(example)
         page, session = ann.wait_for(r"In another terminal: python \S+ (\S+) (\S+) Bob", PATIENCE).groups()
         bob = self.program(EXAMPLES / other / "chat.py", page, session, "Bob")
@@ -64,12 +64,12 @@ class ChatTests(ExampleCase):
         bob.wait_for("Ann: Hello, Bob!", PATIENCE)
         bob.type_line("Hello, Ann!")
         ann.wait_for("Bob: Hello, Ann!", PATIENCE)
-        for program, name in ((bob, "Bob"), (ann, "")):
-            assert program.process.stdin is not None
-            program.process.stdin.close()
-            self.assertEqual((program.wait(), program.stderr), (0, ""))
-            if name:
-                ann.wait_for(f"{name} is gone", PATIENCE)
+        self.assertEqual((bob.stop(signal.SIGINT), bob.stderr), (0, ""))
+        # Bob has left, and is not merely away.
+        ann.wait_for("Bob is gone", PATIENCE)
+        assert ann.process.stdin is not None
+        ann.process.stdin.close()
+        self.assertEqual((ann.wait(), ann.stderr), (0, ""))
 
     def test_asyncio(self) -> None:
         """The chat on asyncio opens a session, which that on Twisted joins."""
