@@ -34,7 +34,7 @@ class ExamplesDocumentTests(SynchronousTestCase):
     def test_folders(self) -> None:
         """The table has each folder of examples, which has a command of its own."""
         folders = sorted(path.parent.name for path in EXAMPLES.glob("*/run.py"))
-        named = sorted(re.findall(r"\]\(\.\./examples/([a-z-]+)\)", self.text))
+        named = sorted(re.findall(r"\]\(\.\./examples/([a-z-]+)/", self.text))
         self.assertEqual(named, folders)
         self.assertEqual(
             folders, sorted({path.parent.name for path in EXAMPLES.glob("*/*.*") if path.suffix != ".pyc"})
