@@ -234,6 +234,7 @@ export interface WelcomeEvent {
   received?: number;
   role?: string;
   session?: string;
+  reference?: string;
   id?: string;
 }
 

@@ -568,6 +568,7 @@ class Welcome(Message):
         Field("received", "received", "integer", None),
         Field("role", "role", "string", None),
         Field("session", "session", "string", None),
+        Field("reference", "reference", "string", None),
         Field("id", "id", "string", None),
     )
     hidden = ("secret",)
@@ -587,6 +588,7 @@ class Welcome(Message):
         received: int | None = None,
         role: str | None = None,
         session: str | None = None,
+        reference: str | None = None,
         id: str | None = None,
     ) -> None:
         self.version = version
@@ -602,6 +604,7 @@ class Welcome(Message):
         self.received = received
         self.role = role
         self.session = session
+        self.reference = reference
         self.id = id
 
 

@@ -40,6 +40,7 @@ from signald.core.messages import (
     Welcome,
 )
 from signald.core.pending_decisions import PendingDecision, PendingDecisions
+from signald.core.references import References
 from signald.core.replicas import SessionReplicas
 from signald.core.users import Peer, PeerEvent, PeerId, PeerState, User, UserEvent
 
@@ -66,6 +67,7 @@ class Handshake:
         grace_periods: makes room for a new user where there are as many as are allowed.
         hold: the seconds for which the state of a stopped server is held, for `Welcome`.
         bad_tokens: the budget of each address for invalid tokens.
+        references: the pseudonyms under which logs name users.
 
     """
 
@@ -78,6 +80,7 @@ class Handshake:
     decisions: PendingDecisions
     grace_periods: GracePeriods
     bad_tokens: AddressBudget
+    references: References
     hold: float | None = None
 
     def handle_request(self, peer: Peer, request: Request, now: float) -> list[Action]:
@@ -236,6 +239,7 @@ class Handshake:
             received=received,
             role=None if grant is None else grant.role,
             session=None if grant is None else grant.session,
+            reference=self.references.of_user(user.id),
             id=request.id,
         )
         return self.ice.send_welcome(peer.id, user, welcome, now)

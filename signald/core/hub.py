@@ -55,6 +55,7 @@ from signald.core.messages import (
 )
 from signald.core.pending_decisions import RETRY_SECONDS, PendingDecision, PendingDecisions
 from signald.core.reconnect_window import ReconnectWindow
+from signald.core.references import References
 from signald.core.rejoin_tickets import TicketSource
 from signald.core.replicas import SessionReplicas
 from signald.core.requests import UserRequests
@@ -79,6 +80,7 @@ class Hub:
         hold: the seconds for which the state is held after the server has stopped; None where it is not held.
         peers: the open connections.
         deadlines: the timeouts of peers, users and sessions.
+        references: the pseudonyms under which logs name users and sessions.
         decisions: the pending decisions.
         guesses: the budgets of each address for wrong guesses, which the authorization chain uses too.
         mailboxes: the users, with the events to them and the messages from them.
@@ -100,6 +102,7 @@ class Hub:
     peers: dict[PeerId, Peer] = field(factory=dict)
     deadlines: Deadlines = field(factory=Deadlines)
     decisions: PendingDecisions = field(factory=PendingDecisions)
+    references: References = field(init=False)
     guesses: GuessBudgets = field(init=False)
     mailboxes: Mailboxes = field(init=False)
     ice: IceSupply = field(init=False)
@@ -113,6 +116,7 @@ class Hub:
 
     def __attrs_post_init__(self) -> None:
         """Create the parts and wire them."""
+        self.references = References(self.tickets.secret)
         self.guesses = GuessBudgets.of(self.limits)
         self.mailboxes = Mailboxes(self.limits, self.deadlines)
         self.ice = IceSupply(self.mailboxes, self.deadlines)
@@ -133,6 +137,7 @@ class Hub:
             decisions=self.decisions,
             grace_periods=self.grace_periods,
             bad_tokens=self.guesses.tokens,
+            references=self.references,
             hold=self.hold,
         )
         self.requests = UserRequests(

@@ -20,7 +20,8 @@ SESSION_SYMBOLS = 10
 """The length of a session id: 50 random bits are enough since guesses are rate limited, and short enough to type."""
 
 
-def _encode(number: int, symbols: int) -> str:
+def base32(number: int, symbols: int) -> str:
+    """Encode the lowest bits of a number, five for each symbol, in Crockford's base 32."""
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(5 * (symbols - 1), -1, -5))
 
 
@@ -37,11 +38,11 @@ class IdSource:
 
     def new_user_id(self) -> UserId:
         """Make a user id of 128 random bits."""
-        return UserId(_encode(int.from_bytes(self.random_bytes(16), "big"), USER_SYMBOLS))
+        return UserId(base32(int.from_bytes(self.random_bytes(16), "big"), USER_SYMBOLS))
 
     def new_session_id(self) -> SessionId:
         """Make a session id of 50 random bits."""
-        return SessionId(_encode(int.from_bytes(self.random_bytes(7), "big"), SESSION_SYMBOLS))
+        return SessionId(base32(int.from_bytes(self.random_bytes(7), "big"), SESSION_SYMBOLS))
 
     def new_secret(self) -> Secret:
         """Make a secret of 256 random bits."""

@@ -14,13 +14,9 @@ import math
 from attrs import field, frozen
 
 from signald.core.ice_server import IceServer
-from signald.core.messages import UserId
 
 MIN_SECRET_BYTES = 32
 """The least length of the shared secret: anybody with a credential can test guesses of the secret offline."""
-
-_PSEUDONYM_SYMBOLS = 16
-_PSEUDONYM_PURPOSE = b"signald TURN pseudonym\0"
 
 
 @frozen
@@ -38,30 +34,29 @@ class Turn:
     secret: bytes = field(repr=False)
     seconds: float
 
-    def server_for(self, user: UserId, now: float) -> IceServer:
+    def server_for(self, reference: str, now: float) -> IceServer:
         """The servers with credentials for one user.
 
         Arguments:
-            user: the user.
+            reference: the user's reference, by which the TURN server's log is read beside signald's. It is the same in
+                all credentials of a user, so that the TURN server's quotas work.
             now: wall time, seconds since 1970 (UTC), since the TURN server compares the expiry with its own clock.
 
         """
-        username, credential = credentials(self.secret, user, math.ceil(now + self.seconds))
+        username, credential = credentials(self.secret, reference, math.ceil(now + self.seconds))
         return IceServer(self.urls, username, credential, self.seconds)
 
 
-def credentials(secret: bytes, user: UserId, expires: int) -> tuple[str, str]:
-    """Make a user name and a credential that expire at this time (seconds since 1970)."""
-    username = f"{expires}:{pseudonym(secret, user)}"
+def credentials(secret: bytes, name: str, expires: int) -> tuple[str, str]:
+    """Make a user name and a credential.
+
+    Arguments:
+        secret: the secret that the TURN server shares.
+        name: the second part of the user name: a user's reference, which nobody can relate to its id.
+        expires: when they expire, in seconds since 1970.
+
+    """
+    username = f"{expires}:{name}"
     # SHA-1 is what TURN servers take here; HMAC needs no collision resistance (RFC 6151 §2.3, RFC 2104 §6).
     mac = hmac.new(secret, username.encode(), hashlib.sha1).digest()
     return username, base64.b64encode(mac).decode()
-
-
-def pseudonym(secret: bytes, user: UserId) -> str:
-    """The name under which the TURN server knows a user.
-
-    It is the same in all credentials of a user, so that the TURN server's quotas work. Without the secret nobody can
-    relate it to a user id, which the other members of a session know.
-    """
-    return hmac.new(secret, _PSEUDONYM_PURPOSE + user.encode(), hashlib.sha256).hexdigest()[:_PSEUDONYM_SYMBOLS]

@@ -6,15 +6,14 @@ import math
 
 from signald.config.settings import Ice
 from signald.config.turn_secret import read_turn
-from signald.core.messages import UserId
 from signald.core.turn import credentials
 from signald.doctor.allocation import Credentials
 from signald.doctor.ice_targets import IceTarget, read_ice_url
 
 __all__ = ["given_targets", "minted_targets"]
 
-_USER = UserId("signald doctor")
-"""The user ID in the doctor's TURN credentials; no member of a session can have an ID of this form."""
+_NAME = "signald-doctor"
+"""The name in the doctor's TURN credentials; no user has a reference of this form."""
 
 
 def given_targets(settings: Ice) -> list[IceTarget]:
@@ -42,5 +41,5 @@ def minted_targets(settings: Ice, now: float) -> list[IceTarget]:
     turn = read_turn(settings)
     if turn is None:
         return []
-    user, credential = credentials(turn.secret, _USER, math.ceil(now + turn.seconds))
+    user, credential = credentials(turn.secret, _NAME, math.ceil(now + turn.seconds))
     return [read_ice_url(url, Credentials(user, credential)) for url in turn.urls]

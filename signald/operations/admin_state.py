@@ -1,4 +1,4 @@
-"""Collects the data of the admin page: counts, totals and sessions by shortened IDs, without names or addresses."""
+"""Collects the data of the admin page: counts, totals and sessions by shortened IDs and references, without names or addresses."""
 
 from __future__ import annotations
 
@@ -96,11 +96,12 @@ class AdminState:
         return self.sources.hub.lifetimes.active.get(session.id, 0.0)
 
     def _sessions(self, sessions: list[Session], now: float) -> Iterator[dict[str, object]]:
-        lifetimes = self.sources.hub.lifetimes
+        lifetimes, references = self.sources.hub.lifetimes, self.sources.hub.references
         for session in sessions:
             active, expires = lifetimes.active.get(session.id), lifetimes.expires.get(session.id)
             yield {
                 "id": session.id[:SHOWN_SYMBOLS],
+                "reference": references.of_session(session.id),
                 "state": session.state.value,
                 "capacity": session.settings.capacity,
                 "locked": session.settings.locked,
@@ -109,5 +110,12 @@ class AdminState:
                 "waiting": len(session.visitors),
                 "idle": None if active is None else round(max(0.0, now - active)),
                 "left": None if expires is None else round(max(0.0, expires - now)),
-                "members": [{"role": member.role.value, "away": member.person.away} for member in session.members],
+                "members": [
+                    {
+                        "role": member.role.value,
+                        "away": member.person.away,
+                        "reference": references.of_user(member.user),
+                    }
+                    for member in session.members
+                ],
             }

@@ -10,7 +10,7 @@ export const VALUES = {
   IceServer: "urls:s* username:s? credential:s? expires:n?",
 };
 export const EVENTS = {
-  "welcome": "version:i server:s user:s features:s* limits:ServerLimits ice-servers:IceServer* secret:s? grace:n? hold:n? resumed:s? received:i? role:s? session:s? id:s?",
+  "welcome": "version:i server:s user:s features:s* limits:ServerLimits ice-servers:IceServer* secret:s? grace:n? hold:n? resumed:s? received:i? role:s? session:s? reference:s? id:s?",
   "opened": "session:s capacity:i locked:b lobby:b members:Member*? label:s? host-key:s? relay-only:b- ticket:s? id:s?",
   "joined": "session:s capacity:i locked:b lobby:b role:s members:Member* label:s? relay-only:b- ticket:s? id:s?",
   "waiting": "session:s reason:s id:s?",

@@ -42,6 +42,7 @@ class Welcome:
         received: after a resume that restored everything, how many counted messages of the client have arrived.
         role: the role that the client's token grants; None without a token.
         session: the only session that the token is valid for; None for any.
+        reference: a pseudonym of the client, under which the operator finds it in the logs.
         id: the request's id.
 
     """
@@ -59,6 +60,7 @@ class Welcome:
     received: Count | None = None
     role: Role | None = None
     session: SessionId | None = None
+    reference: str | None = None
     id: RequestId | None = None
 
 

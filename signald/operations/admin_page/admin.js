@@ -106,11 +106,14 @@ function showRates(state) {
 
 function sessionRow(session) {
   const row = document.createElement("tr");
-  const members = session.members.map(({ role, away }) => (away ? `${role} (away)` : role)).join(", ");
+  const members = session.members
+    .map(({ role, reference, away }) => `${role} ${reference}${away ? " (away)" : ""}`)
+    .join(", ");
   const waiting = session.waiting ? `, ${session.waiting} waiting` : "";
   const marks = ["locked", "lobby", "password"].filter((mark) => session[mark]);
   row.append(
     element("td", `${session.id}…`),
+    element("td", session.reference),
     element("td", `${session.members.length} of ${session.capacity}: ${members || "nobody"}${waiting}`, "wrap"),
     element("td", [session.state, ...marks].join(", ")),
     element("td", duration(session.idle)),
@@ -129,7 +132,7 @@ function show(state) {
   const rows = state.sessions.map(sessionRow);
   if (!rows.length) {
     const none = element("td", "There is none.", "empty");
-    none.colSpan = 5;
+    none.colSpan = 6;
     rows.push(document.createElement("tr"));
     rows[0].append(none);
   }

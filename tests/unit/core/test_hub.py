@@ -105,6 +105,7 @@ class WelcomeTests(SynchronousTestCase):
                     features=(),
                     limits=ServerLimits(limits.message_bytes, limits.message_rate, limits.message_burst, 8),
                     ice_servers=(IceServer(("stun:stun.example.org",)),),
+                    reference=world.hub.references.of_user(UserId("0" * 25 + "1")),
                     id=ONE,
                 )
             ],

@@ -329,6 +329,7 @@ class EncodeTests(SynchronousTestCase):
         welcome = Welcome(
             1, "signald/test", USER, (), ServerLimits(1, 2.5, 3, 4),
             (IceServer(("stun:a",)), IceServer(("turn:b", "turns:c"), "u", "s", 600.0)),
+            reference="7F3K9QXM",
             id=one,
         )  # fmt: skip
         opened: dict[str, Any] = {"session": SESSION, "capacity": 2, "locked": False, "lobby": True}
@@ -337,6 +338,7 @@ class EncodeTests(SynchronousTestCase):
                 welcome,
                 {
                     "type": "welcome", "id": "1", "version": 1, "server": "signald/test", "user": USER, "features": [],
+                    "reference": "7F3K9QXM",
                     "limits": {
                         "message-bytes": 1, "messages-per-second": 2.5, "messages-burst": 3, "session-members": 4,
                     },

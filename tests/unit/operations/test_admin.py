@@ -144,15 +144,17 @@ class StateTests(AdminCase):
     def test_sessions_by_a_few_symbols(self) -> None:
         """Sessions are shown with the first characters of their IDs only, because a whole ID allows to join.
 
-        The IDs of users are not shown at all.
+        The IDs of users are not shown at all; sessions and members have the references under which the log names them.
         """
         _, host, _, guest, session = self.operations.world.pair()
         state = self.state()
         [shown] = state["sessions"]
+        references = self.operations.world.hub.references
         self.assertEqual(
             shown,
             {
                 "id": session[:SHOWN_SYMBOLS],
+                "reference": references.of_session(session),
                 "state": "open",
                 "capacity": 2,
                 "locked": False,
@@ -161,7 +163,10 @@ class StateTests(AdminCase):
                 "waiting": 0,
                 "idle": 0,
                 "left": 86400,
-                "members": [{"role": "host", "away": False}, {"role": "guest", "away": False}],
+                "members": [
+                    {"role": "host", "away": False, "reference": references.of_user(host)},
+                    {"role": "guest", "away": False, "reference": references.of_user(guest)},
+                ],
             },
         )
         for secret in (session, host, guest):

@@ -77,7 +77,7 @@ class Replay:
 
     def compare(self, expected: dict[str, Any], got: dict[str, Any]) -> None:
         """Compare an event with the document's, and map the document's ids and secrets to the real ones."""
-        for key in ("user", "session", "secret", "host-key", "ticket"):
+        for key in ("user", "session", "secret", "host-key", "ticket", "reference"):
             if key in expected and key in got:
                 self.actual.setdefault(expected[key], got[key])
         self.test.assertEqual(got, json.loads(self.with_actual(json.dumps(expected, ensure_ascii=False))))

@@ -45,10 +45,10 @@ class IceConfigurationTests(SynchronousTestCase):
         return connection
 
     def test_members_get_what_the_turn_server_takes(self) -> None:
-        """The credential belongs to the user name and its expiry; the secret file's trailing newline is ignored."""
+        """The user name has the reference of the welcome; the secret file's trailing newline is ignored."""
         self.ice.prepare(self.settings)()
         welcome, given, _ = (json.loads(frame) for frame in self.host().frames)
-        username, credential = credentials(SECRET, welcome["user"], 1_700_000_600)
+        username, credential = credentials(SECRET, welcome["reference"], 1_700_000_600)
         self.assertEqual(welcome["ice-servers"], [])
         self.assertEqual(given["type"], "ice-servers")
         self.assertEqual(
