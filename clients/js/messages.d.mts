@@ -471,6 +471,7 @@ export type ErrorCode =
   | "heartbeat-timeout"
   | "token-required"
   | "token-invalid"
+  | "token-too-large"
   | "token-expired"
   | "not-permitted"
   | "decision-unavailable"

@@ -8,11 +8,12 @@ from typing import Protocol
 from attrs import define, evolve
 from twisted.internet.defer import Deferred
 
+from signald.auth.token_claims import TokenError
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
 from signald.core.budgets import AddressBudget
 from signald.core.decisions import Identify, JoinSession, OpenSession, Operation, Outcome, Refused
-from signald.core.errors import ErrorCode, SignalError
+from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.registry import MemoryRegistry
 from signald.core.token_need import TokenNeed
@@ -54,8 +55,8 @@ class TokenLink:
             case Identify(token=str(token)):
                 try:
                     grant = self.tokens.verify(token, self.wall())
-                except SignalError as error:
-                    return Refused(error.code)
+                except TokenError as error:
+                    return Refused(error.code, error.is_guess, error.mismatch)
                 return self.next.decide(evolve(operation, token=None, grant=grant))
             case OpenSession() | JoinSession():
                 held = _grant_of(self.registry, operation)

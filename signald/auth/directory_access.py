@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from attrs import field, frozen
 
+from signald.auth.token_claims import TokenError
 from signald.auth.tokens import TokenVerifier
 from signald.core.budgets import AddressBudget
 from signald.core.directory_messages import ClientId, Registration
@@ -30,7 +31,7 @@ class DirectoryAccess:
     Attributes:
         key: the key of the application; empty in a protocol without keys.
         tokens: verifies tokens, and knows whether they are needed.
-        bad_tokens: the budget of each address for invalid tokens.
+        bad_tokens: the budget of each address for tokens with a wrong signature.
         wall: returns wall time, in seconds since the epoch.
 
     """
@@ -52,11 +53,11 @@ class DirectoryAccess:
         Arguments:
             id: the id that it claims.
             claim: what the client says about itself.
-            address: the address that an invalid token is charged to.
+            address: the address that a token with a wrong signature is charged to.
             now: monotonic seconds.
 
         Raises:
-            SignalError: the client cannot have an id.
+            SignalError: the client cannot have an id; a `TokenError` where its token is not valid.
 
         """
         if not hmac.compare_digest(claim.key.encode(), self.key.encode()):
@@ -82,8 +83,8 @@ class DirectoryAccess:
             raise SignalError(ErrorCode.TOO_MANY_GUESSES)
         try:
             grant = self.tokens.verify(token, self.wall())
-        except SignalError as error:
-            if error.code is ErrorCode.TOKEN_INVALID:
+        except TokenError as error:
+            if error.is_guess:
                 self.bad_tokens.take_token(address, now)
             raise
         if grant.session is not None:

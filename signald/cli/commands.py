@@ -16,7 +16,7 @@ COMMANDS = {
     "config": "print the effective configuration, with secrets hidden",
     "doctor": "check certificates, ports, proxies, STUN and TURN servers, clock and files, and say what to do",
     "upgrade": "have the running daemon replaced by the installed version, without dropping a call",
-    "token": "mint a token that lets somebody open or join sessions",
+    "token": "mint a token that lets somebody open or join sessions, or say what is wrong with one",
 }
 """The commands by name, each with its phrase for the help text."""
 

@@ -1,4 +1,4 @@
-"""The command `signald token`, which creates a token and prints only the token to standard output."""
+"""The command `signald token`, which creates a token, or checks one as the server does."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ from typing import Any, NoReturn
 
 import jwt
 
+from signald.auth.token_claims import CLAIM, TokenError
 from signald.auth.token_keys import SigningKey, load_keys, read_signing_key, read_token_secret
-from signald.auth.tokens import CLAIM, TokenVerifier
-from signald.config.settings import Tokens
+from signald.auth.tokens import TokenVerifier
+from signald.cli.token_check import STANDARD_INPUT, check_token, read_token
+from signald.config.settings import Config, Tokens
 from signald.config.sources import load
 from signald.config.values import ConfigError, read_path
-from signald.core.errors import SignalError
 from signald.core.ids import parse_session_id
 from signald.core.messages import Role
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_SECONDS = 10 * 366 * 86400
+
+_REFUSED = 1
+"""The exit status of `--check` where the server refuses the token, and of every error without `--check`."""
+
+_UNCHECKED = 2
+"""The exit status of `--check` where the token or the configuration cannot be read."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -33,16 +40,32 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Print a token and return 0; if no token can be created, print the error to stderr and return 1."""
+    """Print a token, or what is wrong with the one to check.
+
+    Returns:
+        0 after a token was printed or checked and found valid. After an error, which goes to stderr: 1, but 2 where a
+        token was to be checked and could not be.
+
+    """
     try:
         options = _parser().parse_args(arguments)
         file = None if options.config is None else read_path(options.config)
-        token = mint(options, load([], file, environment).config.tokens, time.time())
+        config = load([], file, environment).config
+        if options.check is not None:
+            return _check(options.check, config)
+        token = mint(options, config.tokens, time.time())
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return _UNCHECKED if any(argument.startswith("--check") for argument in arguments) else _REFUSED
     sys.stdout.write(f"{token}\n")
     return 0
+
+
+def _check(name: str, config: Config) -> int:
+    path = name if name == STANDARD_INPUT else str(read_path(name))
+    is_valid, sentence = check_token(read_token(path, sys.stdin), config, time.time())
+    (sys.stdout if is_valid else sys.stderr).write(f"{sentence}\n")
+    return 0 if is_valid else _REFUSED
 
 
 def mint(options: argparse.Namespace, settings: Tokens, now: float) -> str:
@@ -57,6 +80,8 @@ def mint(options: argparse.Namespace, settings: Tokens, now: float) -> str:
         ConfigError: there is no signing key, a value cannot be used, or the server would refuse the token.
 
     """
+    if options.user is None:
+        raise ConfigError("signald token: expected --user NAME, or --check FILE, found neither.")
     scope = {"role": options.role}
     if options.session is not None:
         session = parse_session_id(options.session)
@@ -73,20 +98,20 @@ def mint(options: argparse.Namespace, settings: Tokens, now: float) -> str:
     if load_keys(settings):
         try:
             TokenVerifier(settings).verify(token, now)
-        except SignalError:
-            raise ConfigError(
-                "The server would not take this token: its key is none of the configuration's (or it needs --kid), or "
-                "a text in it is empty or too long."
-            ) from None
+        except TokenError as error:
+            raise ConfigError(f"The server would not take this token: {error.mismatch.sentence}") from None
     return token
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="signald token",
-        description="Mint a token (JWT) that lets somebody open or join sessions. Standard output gets it alone.",
+        description="Mint a token (JWT) that lets somebody open or join sessions. Standard output gets it alone. "
+        "With --check, say whether the server takes a token: the exit status is 0 if it does, 1 if it refuses it, and "
+        "2 if the token or the configuration cannot be read.",
     )
-    parser.add_argument("--user", metavar="NAME", required=True, help="whom it is for (the claim sub)")
+    parser.add_argument("--user", metavar="NAME", help="whom it is for (the claim sub)")
+    parser.add_argument("--check", metavar="FILE", help="say what is wrong with the token in this file; - reads stdin")
     parser.add_argument("--session", metavar="ID", help="the only session that it is good for [any]")
     parser.add_argument(
         "--role", choices=[role.value for role in Role], default=Role.GUEST.value, help="a host may open [guest]"

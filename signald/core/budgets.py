@@ -193,7 +193,7 @@ class GuessBudgets:
     Attributes:
         sessions: for joining sessions that do not exist.
         passwords: for wrong passwords of sessions.
-        tokens: for invalid tokens.
+        tokens: for tokens with a wrong signature.
 
     """
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
+from signald.core.claim_mismatch import ClaimMismatch
 from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.limits import AddressKey
@@ -289,9 +290,18 @@ class Decided:
 
 @frozen
 class Refused:
-    """The operation is refused and changed nothing."""
+    """The operation is refused and changed nothing.
+
+    Attributes:
+        code: the error for the client that asked.
+        is_guess: whether the signature of its token is wrong, which may be a guess.
+        mismatch: what is wrong with its token, for the operator.
+
+    """
 
     code: ErrorCode
+    is_guess: bool = False
+    mismatch: ClaimMismatch | None = None
 
 
 Outcome = Identified | Resumed | NotResumed | Decided | Refused

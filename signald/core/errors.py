@@ -59,6 +59,7 @@ class ErrorCode(Enum):
     # Permissions
     TOKEN_REQUIRED = ("token-required", "This request needs a token.", 401, None)
     TOKEN_INVALID = ("token-invalid", "The token is not valid.", 401, None)
+    TOKEN_TOO_LARGE = ("token-too-large", "The token is too large.", None, None)
     TOKEN_EXPIRED = ("token-expired", "The token has expired.", 401, None)
     NOT_PERMITTED = ("not-permitted", "You are not allowed to do this.", 403, None)
     DECISION_UNAVAILABLE = (

@@ -14,6 +14,7 @@ from signald.core.decisions import (
     Identify,
     MarkAway,
     NotResumed,
+    Refused,
     RenewUser,
     Resumed,
     ResumeUser,
@@ -57,7 +58,7 @@ class Handshake:
     """Welcomes connections, either as new users or as the users that they resume.
 
     Attributes:
-        limits: the limits that `Welcome` announces.
+        limits: the limits that `Welcome` announces, and that of tokens.
         server: the server's name and version, for `Welcome`.
         ice: adds the STUN and TURN servers to `Welcome`.
         peers: the hub's connections.
@@ -66,7 +67,7 @@ class Handshake:
         decisions: the pending decisions, to which operations are submitted.
         grace_periods: makes room for a new user where there are as many as are allowed.
         hold: the seconds for which the state of a stopped server is held, for `Welcome`.
-        bad_tokens: the budget of each address for invalid tokens.
+        bad_tokens: the budget of each address for tokens with a wrong signature.
         references: the pseudonyms under which logs name users.
 
     """
@@ -104,14 +105,18 @@ class Handshake:
                 return [_rejection(peer, ErrorCode.HELLO_FIRST, request)]
 
     def _identify(self, peer: Peer, request: Hello | Resume, now: float) -> Action:
-        """Submit the request for a new identity, unless the server is full or the address used up its bad tokens.
+        """Submit the request for a new identity, unless the server is full or the token must not be verified.
 
+        It must not be where it is too large, or where the address has used up its guesses.
         A server with as many users as are allowed is not full while some of them are away.
         """
         if len(self.mailboxes.users) >= self.limits.users and not self.mailboxes.away:
             return _rejection(peer, ErrorCode.SERVER_FULL, request)
-        if request.token is not None and not self.bad_tokens.has_token(peer.address, now):
-            return _rejection(peer, ErrorCode.TOO_MANY_GUESSES, request)
+        if request.token is not None:
+            if len(request.token.encode()) > self.limits.token_bytes:
+                return _rejection(peer, ErrorCode.TOKEN_TOO_LARGE, request)
+            if not self.bad_tokens.has_token(peer.address, now):
+                return _rejection(peer, ErrorCode.TOO_MANY_GUESSES, request)
         return self.decisions.submit_for_peer(Identify(request.instance, request.token), peer, request)
 
     def welcome_new_user(self, pending: PendingDecision, outcome: Identified, now: float) -> list[Action]:
@@ -256,20 +261,20 @@ class Handshake:
             return self._mark_away_again(user)
         return self._attach_peer(user, peer, request, resumed, complete=False, now=now)
 
-    def reject(self, pending: PendingDecision, code: ErrorCode, now: float) -> list[Action]:
-        """Send the error with which the decision rejected a peer's request, and charge an invalid token.
+    def reject(self, pending: PendingDecision, refused: Refused, now: float) -> list[Action]:
+        """Send the error with which the decision rejected a peer's request, and charge a token that may be a guess.
 
         The token is charged to its address also when the peer is gone. A peer whose identity ended during its resume
         gets a new identity.
         """
         peer, request = self._waiting_peer(pending), pending.request
-        if code is ErrorCode.TOKEN_INVALID and pending.address is not None:
+        if refused.is_guess and pending.address is not None:
             self.bad_tokens.take_token(pending.address, now)
         if peer is None or request is None:
             return []
         if isinstance(pending.operation, RenewUser) and isinstance(request, Resume):
             return [self._identify(peer, request, now)]
-        return [_rejection(peer, code, request)]
+        return [_rejection(peer, refused.code, request)]
 
     def _waiting_peer(self, pending: PendingDecision) -> Peer | None:
         """The peer that waits for its welcome; None where it has disconnected or is being closed."""

@@ -355,9 +355,9 @@ class Hub:
     def _apply_outcome(self, pending: PendingDecision, outcome: Outcome, now: float, actions: list[Action]) -> None:
         """Apply an outcome, and append its actions, so that those before an exception are not lost."""
         match outcome:
-            case Refused(code):
-                actions += self.handshake.reject(pending, code, now)
-                actions += self.requests.reject(pending, code, now)
+            case Refused():
+                actions += self.handshake.reject(pending, outcome, now)
+                actions += self.requests.reject(pending, outcome.code, now)
             case Identified():
                 actions += self.handshake.welcome_new_user(pending, outcome, now)
             case Resumed():

@@ -40,6 +40,7 @@ class Limits:
     message_burst: int = _limit(500, "messages", "messages of one connection at once")
     message_byte_rate: float = _limit(262144.0, "bytes per second", "messages of one connection", 1024.0)
     message_byte_burst: int = _limit(2097152, "bytes", "messages of one connection at once", 1024)
+    token_bytes: int = _limit(16384, "bytes", "one token", 64)
     fragments: int = _limit(64, "frames", "fragments of one message")
     fragments_seconds: float = _limit(10.0, "seconds", "from the first to the last fragment of a message", 0.1)
     control_rate: float = _limit(5.0, "per second", "ping and pong frames of one connection")

@@ -22,6 +22,7 @@ OTHER = "other"
 
 LIMIT_OF = {
     ErrorCode.MESSAGE_TOO_LARGE: "message_bytes",
+    ErrorCode.TOKEN_TOO_LARGE: "token_bytes",
     ErrorCode.TOO_MANY_FRAGMENTS: "fragments",
     ErrorCode.SLOW_MESSAGE: "fragments_seconds",
     ErrorCode.HELLO_TIMEOUT: "hello_seconds",

@@ -1,4 +1,4 @@
-"""Collects the data of the admin page: counts, totals and sessions by shortened IDs and references, without names or addresses."""
+"""Collects the data of the admin page: counts, totals and sessions by their references, without names or addresses."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from signald.core.directory_messages import (
     Rejected,
     Unreachable,
 )
-from signald.core.errors import SignalError
+from signald.core.errors import ErrorCode, SignalError
 from signald.core.messages import (
     Answer,
     AppMessage,
@@ -138,6 +138,8 @@ class DirectoryProtocol(AdmittedProtocol):
         self.charge(DECISION_POINTS)
         try:
             claim = self.dialect.read_claim(name, read_query(query))
+            if len(claim.token.encode()) > self.limits.token_bytes:
+                raise SignalError(ErrorCode.TOKEN_TOO_LARGE)
             id = self.dialect.read_id(port.make_id() if claim.id is None else claim.id)
             registration = port.access.registration(id, claim, self.address, port.clock.seconds())
         except (DecodeError, SignalError) as error:

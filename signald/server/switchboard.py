@@ -407,7 +407,9 @@ class Switchboard:
                 self._send(peer, event)
             case SendCredentials(peer, user, event):
                 # A reload may have removed the TURN servers since; its own event follows this one.
-                added = () if self.turn is None else (self.turn.server_for(self.hub.references.of_user(user), self.wall()),)
+                added = (
+                    () if self.turn is None else (self.turn.server_for(self.hub.references.of_user(user), self.wall()),)
+                )
                 self._send(peer, evolve(event, ice_servers=(*event.ice_servers, *added)))
             case Close(peer, code):
                 connection = self._connections.get(peer)

@@ -87,3 +87,7 @@ def minted(key: Any = SECRET, algorithm: str = "HS256", headers: dict[str, Any] 
     payload = {"sub": "ann", "exp": NOW + 3600, **claims}
     payload = {name: value for name, value in payload.items() if value is not None}
     return jwt.encode(payload, key, algorithm=algorithm, headers=headers)
+
+
+FORGED = minted(b"a secret that the server has not got")
+"""A token whose signature is wrong."""

@@ -48,7 +48,6 @@ from signald.core.messages.identifiers import (
 from signald.core.messages.requests import (
     MAX_CONNECTED_USERS,
     MAX_TICKET_CHARACTERS,
-    MAX_TOKEN_CHARACTERS,
     Ack,
     Admit,
     Answer,
@@ -92,7 +91,6 @@ __all__ = [
     "INTERNAL",
     "MAX_CONNECTED_USERS",
     "MAX_TICKET_CHARACTERS",
-    "MAX_TOKEN_CHARACTERS",
     "UNCOUNTED",
     "Ack",
     "Admit",

@@ -13,9 +13,6 @@ MAX_TICKET_CHARACTERS = 128
 MAX_CONNECTED_USERS = 64
 """The most users with whom a client can say that it is still connected."""
 
-MAX_TOKEN_CHARACTERS = 4096
-"""The most characters of a token: enough for dozens of claims, and little enough to keep in memory for each user."""
-
 
 @frozen
 class Hello:
@@ -34,7 +31,7 @@ class Hello:
     agent: str | None = field(default=None, metadata=bounded(64))
     features: tuple[str, ...] = field(default=(), metadata=bounded(32))
     instance: Instance | None = None
-    token: str | None = field(default=None, metadata=bounded(MAX_TOKEN_CHARACTERS), repr=False)
+    token: str | None = field(default=None, repr=False)
     id: RequestId | None = None
 
 
@@ -62,7 +59,7 @@ class Resume:
     received: Count
     agent: str | None = field(default=None, metadata=bounded(64))
     features: tuple[str, ...] = field(default=(), metadata=bounded(32))
-    token: str | None = field(default=None, metadata=bounded(MAX_TOKEN_CHARACTERS), repr=False)
+    token: str | None = field(default=None, repr=False)
     connected: tuple[UserId, ...] = field(default=(), metadata=bounded(MAX_CONNECTED_USERS))
     id: RequestId | None = None
 

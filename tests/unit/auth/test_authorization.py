@@ -40,7 +40,7 @@ from signald.dialects.dialect import Dialect
 from signald.dialects.serde import Serde
 from signald.net.http_client import client_of, post
 from signald.server.switchboard import Switchboard
-from tests.support.access import NOW, SECRET, Agent, make_chain, minted
+from tests.support.access import FORGED, NOW, SECRET, Agent, make_chain, minted
 from tests.support.connections import MemoryConnection
 from tests.support.world import HOME, HOST_SECRET, TICKETS, counting_bytes
 
@@ -226,7 +226,8 @@ class HelloTests(AuthorizationCase):
             self.assertEqual(client.hello("x")["code"], "token-invalid")
             self.assertEqual(client.hello("")["code"], "token-invalid")
             self.assertEqual(client.hello(minted(exp=NOW - 60))["code"], "token-expired")
-            self.assertEqual(client.hello("x" * 4097)["code"], "bad-message")
+            self.assertEqual(client.hello("x" * 16384)["code"], "token-invalid")
+            self.assertEqual(client.hello("x" * 16385)["code"], "token-too-large")
         self.assertEqual(self.registry.users, {})
 
     def test_clients_of_the_original_protocol(self) -> None:
@@ -240,16 +241,24 @@ class HelloTests(AuthorizationCase):
         self.assertEqual((client.frames, client.closed), ([], [(1008, "token-required")]))
 
     def test_failed_guesses(self) -> None:
-        """After ten invalid tokens of an address no token is verified until the rate limit allows another."""
+        """After ten forged tokens of an address no token is verified until the rate limit allows another."""
         for _ in range(5):
             client = Client(self.switchboard)
-            self.assertEqual([client.hello("x")["code"], client.hello("y")["code"]], ["token-invalid"] * 2)
+            self.assertEqual([client.hello(FORGED)["code"] for _ in range(2)], ["token-invalid"] * 2)
         self.assertEqual(client.hello(minted())["code"], "too-many-guesses")
         self.assertEqual(Client(self.switchboard, address="192.0.2.99").hello(minted())["type"], "welcome")
         self.assertEqual(Client(self.switchboard).hello()["type"], "welcome")
         self.clock.advance(180.1)
         self.switchboard.tick()
         self.assertEqual(Client(self.switchboard).hello(minted())["type"], "welcome")
+
+    def test_mistakes_are_not_guesses(self) -> None:
+        """A token that is refused before or after the check of its signature is no guess, and locks nobody out."""
+        client = Client(self.switchboard)
+        mistakes = ("x", "a.b.c", minted(SECRET * 2, "HS512"), minted(aud="app"), minted(signald={"role": "moderator"}))
+        for token in mistakes * 3:
+            self.assertEqual(client.hello(token)["code"], "token-invalid")
+        self.assertEqual(client.hello(minted())["type"], "welcome")
 
     def test_expired_tokens_are_not_guesses(self) -> None:
         """Expired and missing tokens do not count as failed guesses."""
@@ -305,9 +314,9 @@ class ResumeTests(AuthorizationCase):
         self.assertEqual((welcome["resumed"], welcome["role"]), ("nothing", "host"))
 
     def test_failed_guesses(self) -> None:
-        """Invalid tokens count as failed guesses, as in `hello`."""
+        """Forged tokens count as failed guesses, as in `hello`."""
         lost = {"user": "0" * 26, "secret": "x"}
-        codes = [self.resume(lost, "x").codes for _ in range(11)]
+        codes = [self.resume(lost, FORGED).codes for _ in range(11)]
         self.assertEqual(codes, [["token-invalid"]] * 10 + [["too-many-guesses"]])
 
     def test_restart(self) -> None:

@@ -15,7 +15,7 @@ from signald.core.errors import ErrorCode, SignalError
 from signald.core.limits import Limits
 from signald.core.token_need import TokenNeed
 from signald.dialects.dialect import Claim
-from tests.support.access import NOW, SECRET, minted
+from tests.support.access import FORGED, NOW, SECRET, minted
 from tests.support.world import HOME
 
 ANN = ClientId("ann")
@@ -108,14 +108,17 @@ class AccessTests(SynchronousTestCase):
             self.assertEqual(registration, Registration(ANN, registration.holder))
         self.assertEqual(access.bad_tokens.full_at, {})
         register(access, "a.b.c")
+        self.assertEqual(access.bad_tokens.full_at, {})
+        register(access, FORGED)
         self.assertEqual(len(access.bad_tokens.full_at), 1)
         keyless = DirectoryAccess("peerjs", TokenVerifier(Tokens()), access.bad_tokens, lambda: NOW)
         self.assertEqual(register(keyless, minted()).other_holders, ())
 
     def test_guesses(self) -> None:
-        """Invalid tokens are counted as guesses of the address, beyond which none is checked."""
+        """Forged tokens are counted as guesses of the address, beyond which none is checked; other mistakes are not."""
         access = self.access(TokenNeed.EVERYONE)
         for _ in range(2):
-            self.assertIs(self.refusal(access, Claim("ann", "abc", "peerjs")), ErrorCode.TOKEN_INVALID)
+            for token in ("abc", minted(aud="app"), FORGED):
+                self.assertIs(self.refusal(access, Claim("ann", token, "peerjs")), ErrorCode.TOKEN_INVALID)
         self.assertIs(self.refusal(access, Claim("ann", minted(), "peerjs")), ErrorCode.TOO_MANY_GUESSES)
         self.assertEqual(access.registration(ANN, Claim("ann", minted(), "peerjs"), HOME, 10_000.0).holder, "user ann")

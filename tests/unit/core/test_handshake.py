@@ -54,9 +54,9 @@ class HandshakeTests(SynchronousTestCase):
         return peer, action
 
     def reject(self, decide: Action) -> list[Action]:
-        """Decide that the token is invalid."""
+        """Decide that the signature of the token is wrong."""
         assert isinstance(decide, Decide)
-        return self.hub.decided(decide.id, Refused(ErrorCode.TOKEN_INVALID), 0.0)
+        return self.hub.decided(decide.id, Refused(ErrorCode.TOKEN_INVALID, is_guess=True), 0.0)
 
     def test_the_welcome_shows_what_a_token_grants(self) -> None:
         """The welcome shows the token's grant; the token is passed to the decision and is not stored."""
@@ -92,6 +92,23 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(rejected, Send(peer, Error(ErrorCode.TOO_MANY_GUESSES, Hello)))
         self.assertIsInstance(self.hello(has_token=False)[1], Decide)
         self.assertIsInstance(self.hello(ELSEWHERE)[1], Decide)
+
+    def test_a_mistake_is_no_guess(self) -> None:
+        """A token that is refused for another reason than its signature is not charged."""
+        for _ in range(3):
+            _, decide = self.hello()
+            assert isinstance(decide, Decide)
+            self.hub.decided(decide.id, Refused(ErrorCode.TOKEN_INVALID), 0.0)
+        self.assertEqual(self.hub.handshake.bad_tokens.full_at, {})
+
+    def test_a_large_token(self) -> None:
+        """A token beyond the limit is refused before it is verified, and is no guess; a reload changes the limit."""
+        self.hub.reload_limits(Limits(token_bytes=64))
+        for token, is_refused in (("x" * 64, False), ("é" * 33, True), ("x" * 65, True)):
+            peer = self.connect()
+            [action] = self.hub.received(peer, Hello(version=1, token=token), 0.0)
+            self.assertEqual(action == Send(peer, Error(ErrorCode.TOKEN_TOO_LARGE, Hello)), is_refused, token)
+        self.assertEqual(self.hub.handshake.bad_tokens.full_at, {})
 
     def test_an_invalid_token_is_charged_after_its_sender_has_gone(self) -> None:
         """Disconnecting before the outcome does not avoid the charge, and no error is sent."""

@@ -20,7 +20,7 @@ class ReferenceTests(SynchronousTestCase):
     """References are short, stable under one secret, and independent of each other."""
 
     def test_the_value(self) -> None:
-        """The reference is the beginning of an HMAC, in Crockford's base 32; `openssl dgst -mac HMAC` gives the same."""
+        """The reference is the beginning of an HMAC, in base 32; `openssl dgst -mac HMAC` gives the same."""
         self.assertEqual(References(SECRET).of_user(ANN), "CJ1KR53Q")
         self.assertEqual(References(SECRET).of_session(SESSION), "ECZM823H")
 

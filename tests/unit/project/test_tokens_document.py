@@ -18,7 +18,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.auth.tokens import TokenVerifier
 from signald.config.settings import Config, Tokens
 from signald.core.errors import ErrorCode
-from signald.core.messages import MAX_TOKEN_CHARACTERS, Role
+from signald.core.limits import Limits
+from signald.core.messages import Role
 from signald.core.token_need import TokenNeed
 from signald.core.webhook_messages import Question, read_answer
 from signald_client.signaling.session_ids import find_session_id, find_token
@@ -81,7 +82,7 @@ class DocumentTests(SynchronousTestCase):
                     self.assertTrue(hasattr(getattr(config, section), name), name)
         for need in TokenNeed:
             self.assertIn(f"| `{need.value}` |", self.text)
-        self.assertIn(f"{MAX_TOKEN_CHARACTERS:,} characters", self.text)
+        self.assertIn(f"{Limits().token_bytes:,} bytes", self.text)
 
     def test_question(self) -> None:
         """The example of a question equals the body that is sent."""

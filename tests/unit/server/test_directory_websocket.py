@@ -24,7 +24,7 @@ from signald.core.messages import (
 )
 from signald.core.token_need import TokenNeed
 from signald.server.frames import close_code
-from tests.support.access import SECRET, minted
+from tests.support.access import FORGED, SECRET, minted
 from tests.support.connections import MemoryConnection
 from tests.support.directory_server import DirectoryCase, PeerJsClient
 from tests.support.endpoints import BINARY, CLIENT, CLOSE, TEXT, Endpoint, close_payload, frame, upgrade_request
@@ -142,8 +142,14 @@ class OpeningTests(DirectoryCase):
         limits = Limits(failed_guesses=1)
         self.serve(limits, tokens=Tokens(need=TokenNeed.EVERYONE, secret_file=path))
         self.connect("ann", minted())
-        self.assert_closed(PeerJsClient(self.server, "ben", "x"), ErrorCode.TOKEN_INVALID, "ERROR")
+        self.assert_closed(PeerJsClient(self.server, "ben", FORGED), ErrorCode.TOKEN_INVALID, "ERROR")
         self.assert_closed(PeerJsClient(self.server, "ben", minted()), ErrorCode.TOO_MANY_GUESSES, "ERROR")
+
+    def test_a_large_token(self) -> None:
+        """A token beyond the limit is refused before anything is verified."""
+        self.serve(Limits(token_bytes=64))
+        self.connect("ann", "x" * 64)
+        self.assert_closed(PeerJsClient(self.server, "ben", "x" * 65), ErrorCode.TOKEN_TOO_LARGE, "ERROR")
 
     def test_connections_of_an_address(self) -> None:
         """The limits of connections hold."""

@@ -176,6 +176,7 @@ REFUSALS = {
     "wrong-password": "This is not the call's password.",
     "token-required": "This takes a personal link. Ask for one where you got this link from.",
     "token-invalid": "Your personal link is not valid here. Ask for a new one.",
+    "token-too-large": "Your personal link is too long for this server. Ask for a new one.",
     "token-expired": "Your personal link has expired. Ask for a new one.",
     "not-permitted": "Your personal link does not allow this.",
     "decision-unavailable": "It cannot be found out now whether you may do this. Try again in a moment.",

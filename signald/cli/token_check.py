@@ -1,0 +1,65 @@
+"""Says whether the server takes a token, and if not, which claim is wrong: `signald token --check FILE`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from signald.auth.token_claims import TokenError
+from signald.auth.tokens import TokenVerifier
+from signald.config.secret_files import read_file
+from signald.config.settings import Config
+from signald.config.values import ConfigError
+
+__all__ = ["STANDARD_INPUT", "check_token", "read_token"]
+
+STANDARD_INPUT = "-"
+"""The name that stands for standard input in place of a file."""
+
+_MOST_CHARACTERS = 1 << 20
+"""The most characters that are read of standard input, as of a file with a key."""
+
+
+def read_token(name: str, stream: TextIO) -> str:
+    """Read a token, without the white space around it.
+
+    Arguments:
+        name: the name of a file, or `-` for the stream.
+        stream: standard input.
+
+    Raises:
+        ConfigError: the file cannot be read, or is empty.
+
+    """
+    text = stream.read(_MOST_CHARACTERS) if name == STANDARD_INPUT else read_file(Path(name)).decode(errors="replace")
+    token = text.strip()
+    if not token:
+        raise ConfigError(f"{name}: expected a token, found an empty file.")
+    return token
+
+
+def check_token(token: str, config: Config, now: float) -> tuple[bool, str]:
+    """Return whether the server takes a token, and a sentence that says why not, or what the token allows.
+
+    Arguments:
+        token: the token.
+        config: the configuration with the keys, the issuer, the audience and the limit of a token's size.
+        now: wall time, in seconds since the epoch.
+
+    Raises:
+        ConfigError: the keys cannot be read.
+
+    """
+    verifier = TokenVerifier(config.tokens)
+    size, most = len(token.encode()), config.limits.token_bytes
+    if size > most:
+        return False, f"token-too-large: expected up to {most} bytes (limits.token_bytes), found {size}."
+    try:
+        grant = verifier.verify(token, now)
+    except TokenError as error:
+        return False, f"{error.code.value}: {error.mismatch.sentence}"
+    where = "any session" if grant.session is None else f"session {grant.session}"
+    until = datetime.fromtimestamp(grant.expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return True, f"valid: {json.dumps(grant.user)} may be {grant.role.value} of {where} until {until}."
