@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache, partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
@@ -215,7 +216,7 @@ def _make_daemon(
     metrics, readiness = Metrics(), Readiness()
     bounds = _make_bounds(config, reactor, metrics)
     log, certificate = Log(config.log), _certificate(config)
-    decisions = _make_decisions(config, reactor, bounds.limits)
+    decisions = _make_decisions(config, reactor, bounds.limits, log)
     sites = _make_sites(config, reactor, bounds=bounds, decisions=decisions, metrics=metrics, certificate=certificate)
     listeners = _bind(
         config, reactor, sites=sites, admission=bounds.admission, certificate=certificate, given=supervision
@@ -314,13 +315,13 @@ class _Decisions:
     ice: IceConfiguration
 
 
-def _make_decisions(config: Config, reactor: IReactorTime, limits: Limits) -> _Decisions:
+def _make_decisions(config: Config, reactor: IReactorTime, limits: Limits, log: Log) -> _Decisions:
     host_secret = _host_secret(config)
     tokens = TokenVerifier(config.tokens)
     webhook = Webhook(config.webhook, _make_post(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16))
-    intake = Intake()
-    directory = DirectorySwitchboard(Directory(limits), reactor, intake)
-    rooms = DirectorySwitchboard(Directory(limits), reactor, intake)
+    intake, numbers = Intake(), count(1)
+    directory = DirectorySwitchboard(Directory(limits), reactor, intake, numbers)
+    rooms = DirectorySwitchboard(Directory(limits), reactor, intake, numbers)
     switchboard = _make_switchboard(
         reactor,
         limits=limits,
@@ -330,6 +331,7 @@ def _make_decisions(config: Config, reactor: IReactorTime, limits: Limits) -> _D
         webhook=webhook,
         directory=directory,
         rooms=rooms,
+        log=log,
     )
     ice = IceConfiguration(switchboard)
     ice.prepare(config.ice)()
@@ -381,6 +383,7 @@ def _make_switchboard(
     webhook: Webhook,
     directory: DirectorySwitchboard,
     rooms: DirectorySwitchboard,
+    log: Log,
 ) -> Switchboard:
     """Create the hub, the registry and the chain that authorizes operations, and the switchboard that connects them."""
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
@@ -389,7 +392,17 @@ def _make_switchboard(
     passwords = PasswordLink(registry, run, hub.guesses.passwords, reactor.seconds, next=registry)
     asking = WebhookLink(webhook, registry, hub.guesses.sessions, reactor.seconds, next=passwords)
     access = TokenLink(tokens, registry, time.time, next=asking)
-    return Switchboard(hub, registry, access, reactor, intake=directory.intake, directory=directory, rooms=rooms)
+    return Switchboard(
+        hub,
+        registry,
+        access,
+        reactor,
+        log_level=lambda: log.settings.level,
+        numbers=directory.numbers,
+        intake=directory.intake,
+        directory=directory,
+        rooms=rooms,
+    )
 
 
 def _make_journal(

@@ -11,10 +11,12 @@ from twisted.python.failure import Failure
 
 from signald.core.budgets import SLOW_START_BYTES
 from signald.core.errors import ErrorCode, SignalError
-from signald.core.limits import AddressKey
+from signald.core.limits import AddressKey, address_key
+from signald.core.users import PeerId
 from signald.dialects.dialect import WireProtocol
 from signald.net.proxies import client_address, is_trusted, peer_host
 from signald.server.admission import AdmissionTicket, recent_key
+from signald.server.call_log import UNKNOWN, Ending
 from signald.server.compaction import drop_shared_attributes
 from signald.server.frames import BoundedProtocol, close_code
 from signald.server.plain_upgrade import PlainUpgrade, switching_protocols
@@ -26,6 +28,9 @@ __all__ = ["AdmittedProtocol"]
 
 OFFENCE_CODES = {1002, 1003, 1007, 1008, 1009}
 """Close codes (RFC 6455 §7.4.1) that blame the peer: its address is charged, and it itself where it resumes."""
+
+_REASONS: Mapping[object, str] = {code.value.encode(): code.value for code in ErrorCode}
+"""The reasons in our own close frames, by their bytes there."""
 
 _log = Logger()
 
@@ -42,6 +47,7 @@ class AdmittedProtocol(BoundedProtocol):
 
     """
 
+    _peer: PeerId | None = None
     address: AddressKey
     dialect_class: type[WireProtocol]
     slow_start = False
@@ -133,6 +139,9 @@ class AdmittedProtocol(BoundedProtocol):
         """Answer a refused handshake with problem details that repeat nothing of the request."""
         error = refusal(reason, code)
         self.port.metrics.count_error(error)
+        calls = self.port.switchboard.calls
+        if calls.is_detailed:
+            calls.log_handshake_refused(address_key(peer_host(self.transport.getPeer())), error)
         headers = [*(responseHeaders or ()), *refusal_headers(error), *self._reflection_headers().items()]
         self.sendData(last_response(error, headers))
         self.dropConnection(abort=False)
@@ -216,6 +225,27 @@ class AdmittedProtocol(BoundedProtocol):
         self.ticket.release_all()
         port.connections.discard(self)
 
+    def log_opened(self, connection: PeerId) -> None:
+        """Log that the WebSocket is open, under its number."""
+        calls = self.port.switchboard.calls
+        if calls.is_detailed:
+            calls.log_opened(connection, self.address, self._dialect_name, self.port.scheme)
+
+    def log_closed(self, connection: PeerId) -> None:
+        """Log how the WebSocket ended; to be called before the switchboard is told."""
+        calls = self.port.switchboard.calls
+        if calls.is_detailed:
+            calls.log_closed(connection, self.address, self._ending())
+
+    def _ending(self) -> Ending:
+        seconds = self.port.clock.seconds() - self.request_began
+        if self.closedByMe:
+            # Autobahn's own reasons may quote what the client sent.
+            return Ending(seconds, "server", self.localCloseCode, _REASONS.get(self.localCloseReason, ""))
+        if self.remoteCloseCode is not None:
+            return Ending(seconds, "client", self.remoteCloseCode)
+        return Ending(seconds, "server" if self.aborted_for else "nobody", None, self.aborted_for)
+
     @property
     def offended(self) -> bool:
         """Whether the connection was closed for its peer's misbehaviour."""
@@ -223,5 +253,9 @@ class AdmittedProtocol(BoundedProtocol):
 
     def fail_after_exception(self) -> None:
         """Log the exception that is handled, and end this connection alone."""
-        _log.failure("a connection is closed after an error in the server", event="connection-failed")
+        _log.failure(
+            "connection {connection}: closed after an error in the server",
+            event="connection-failed",
+            connection=UNKNOWN if self._peer is None else self._peer,
+        )
         self.fail_connection(ErrorCode.INTERNAL_ERROR)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from typing import Protocol, assert_never
 
 from attrs import define, evolve, field
@@ -77,6 +78,7 @@ class DirectorySwitchboard:
         directory: turns facts about clients into actions.
         clock: gives monotonic seconds.
         intake: holds facts back during a hand-over.
+        numbers: numbers the connections of all kinds of clients, since the start of the process.
         sent: the events that were sent so far.
 
     """
@@ -84,17 +86,16 @@ class DirectorySwitchboard:
     directory: Directory
     clock: IReactorTime
     intake: Intake
+    numbers: Iterator[int] = field(factory=partial(count, 1))
     sent: int = field(init=False, default=0)
     _connections: dict[PeerId, DirectoryConnection] = field(init=False, factory=dict)
-    _peers: int = field(init=False, default=0)
     _actions: deque[DirectoryAction] = field(init=False, factory=deque)
     _acting: bool = field(init=False, default=False)
     _log: Logger = field(init=False, factory=Logger)
 
     def add_connection(self, connection: DirectoryConnection) -> PeerId:
         """Add an open WebSocket; the returned id names it in the calls below."""
-        self._peers += 1
-        peer = PeerId(self._peers)
+        peer = PeerId(next(self.numbers))
         self._connections[peer] = connection
         return peer
 

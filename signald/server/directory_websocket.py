@@ -9,6 +9,7 @@ from typing import assert_never, cast
 from attrs import define
 
 from signald.auth.directory_access import DirectoryAccess
+from signald.auth.token_claims import TokenError
 from signald.core.directory_messages import (
     ClientJoined,
     ClientLeft,
@@ -113,7 +114,6 @@ class DirectoryProtocol(AdmittedProtocol):
 
     port: DirectoryPort
     dialect: DirectoryDialect
-    _peer: PeerId | None = None
     _name = ""
     _query = ""
     _forwarded = 0
@@ -134,6 +134,7 @@ class DirectoryProtocol(AdmittedProtocol):
         name, query, self._name, self._query = self._name, self._query, "", ""
         self.dialect = cast(type[DirectoryDialect], self.dialect_class)()
         peer = self._peer = directory.add_connection(self)
+        self.log_opened(peer)
         port.metrics.received[Hello] += 1
         self.charge(DECISION_POINTS)
         try:
@@ -143,6 +144,8 @@ class DirectoryProtocol(AdmittedProtocol):
             id = self.dialect.read_id(port.make_id() if claim.id is None else claim.id)
             registration = port.access.registration(id, claim, self.address, port.clock.seconds())
         except (DecodeError, SignalError) as error:
+            if isinstance(error, TokenError) and port.switchboard.calls.is_on:
+                port.switchboard.calls.log_token_refused(peer, self.address, error.code, error.mismatch)
             directory.reject(peer, error.code)
             return
         sent = directory.sent
@@ -154,6 +157,7 @@ class DirectoryProtocol(AdmittedProtocol):
         """Tell the directory's switchboard, once, that the connection ended."""
         peer, self._peer = self._peer, None
         if peer is not None:
+            self.log_closed(peer)
             directory = self.port.directory
             sent = directory.sent
             directory.remove_connection(peer)

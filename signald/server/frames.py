@@ -54,6 +54,7 @@ class BoundedProtocol(FairProtocol):
         port: the state that all WebSockets of the port share.
         binary_messages: whether binary messages are accepted; False for every dialect, True in the conformance tests.
         limits: the bounds of this connection; a reload leaves them as they are, since the client was told these.
+        aborted_for: the limit for which the connection was aborted without a close frame; empty for none.
 
     """
 
@@ -66,6 +67,7 @@ class BoundedProtocol(FairProtocol):
     binary_messages: ClassVar[bool] = False
     log = Silence()
     limits: Limits
+    aborted_for = ""
     openHandshakeTimeout: float
 
     heard_at: float
@@ -154,7 +156,7 @@ class BoundedProtocol(FairProtocol):
 
     def _abort_stalled_reader(self, limit: str) -> None:
         """Abort, since the peer does not read and cannot be sent an error; `limit` is counted."""
-        self.port.metrics.count_limit_hit(limit)
+        self._note_limit(limit)
         self.dropConnection(abort=True)
         # A connection that was dropped in an orderly way before, and cannot send its last bytes, is still open.
         self.transport.abortConnection()
@@ -238,7 +240,7 @@ class BoundedProtocol(FairProtocol):
     def onOpenHandshakeTimeout(self) -> None:
         """Count that the opening handshake took too long; Autobahn aborts."""
         if self.state == self.STATE_CONNECTING:
-            self.port.metrics.count_limit_hit("header_seconds")
+            self._note_limit("header_seconds")
         super().onOpenHandshakeTimeout()
 
     def _receive_handshake(self, data: bytes) -> None:
@@ -279,8 +281,13 @@ class BoundedProtocol(FairProtocol):
 
     def abort_unanswered(self) -> None:
         """Abort, since the peer answers no ping, and count that."""
-        self.port.metrics.count_limit_hit("pong_seconds")
+        self._note_limit("pong_seconds")
         self.dropConnection(abort=True)
+
+    def _note_limit(self, limit: str) -> None:
+        """Count a limit for which the connection is about to be aborted, and keep its configured name for the log."""
+        self.port.metrics.count_limit_hit(limit)
+        self.aborted_for = limit.replace("_", "-")
 
     # Control frames
 

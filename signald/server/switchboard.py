@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from typing import Protocol, assert_never
 
 from attrs import define, evolve, field
@@ -16,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from signald.auth.authorization import Decider
+from signald.config.settings import LogLevel
 from signald.core.actions import Action, Close, Decide, LogCounts, ReportError, Send, SendCredentials
 from signald.core.change_set import ChangeSet
 from signald.core.decisions import Operation, Outcome, Refused
@@ -32,6 +34,7 @@ from signald.core.snapshot import Snapshot, restore, take_snapshot
 from signald.core.turn import Turn
 from signald.core.users import DecisionId, PeerId
 from signald.dialects.dialect import DecodeError, Dialect
+from signald.server.call_log import CallLog
 from signald.server.directory_switchboard import DirectorySwitchboard
 from signald.server.forward_batch import ForwardBatch
 from signald.server.intake import Intake, IntakeState
@@ -79,10 +82,13 @@ class Switchboard:
         wall: gives seconds since 1970, in which the expiry of TURN credentials is stated.
         turn: makes those credentials; None where no TURN server is configured.
         record_changes: called after users or sessions may have changed, and before any answer that depends on it.
+        log_level: returns the minimum level of the log, so that nothing is computed for lines below it.
+        numbers: numbers the connections of all kinds of clients, since the start of the process.
         intake: holds facts back during a hand-over.
         directory: the clients without sessions, whose state is part of every snapshot; None where there are none.
         rooms: the clients in rooms, of whom nothing expires, and nothing outlasts this process; None where there are
             none.
+        calls: logs what happens to connections, users and sessions.
         sent: the events that were sent so far.
         decided: the decisions that were asked for so far.
 
@@ -95,15 +101,17 @@ class Switchboard:
     wall: Callable[[], float] = time.time
     turn: Turn | None = None
     record_changes: Callable[[], None] = lambda: None
+    log_level: Callable[[], LogLevel] = lambda: LogLevel.WARN
+    numbers: Iterator[int] = field(factory=partial(count, 1))
     intake: Intake = field(factory=Intake)
     directory: DirectorySwitchboard | None = None
     rooms: DirectorySwitchboard | None = None
+    calls: CallLog = field(init=False)
     sent: int = field(init=False, default=0)
     decided: int = field(init=False, default=0)
     _connections: dict[PeerId, Connection | None] = field(init=False, factory=dict)
     """None for a connection that failed: it is closing and is sent nothing more, and the hub awaits its end."""
 
-    _peers: int = field(init=False, default=0)
     _actions: deque[Action] = field(init=False, factory=deque)
     _acting: bool = field(init=False, default=False)
     left_users: list[UserId] = field(init=False, factory=list)
@@ -122,6 +130,7 @@ class Switchboard:
 
     def __attrs_post_init__(self) -> None:
         """Tell the hub which connections understand each other's frames."""
+        self.calls = CallLog(self.hub, self.clock, self.log_level, self.numbers)
         self.hub.direct.has_same_dialect = self.has_same_dialect
 
     @property
@@ -180,8 +189,7 @@ class Switchboard:
             slow_start: whether it starts with a part of its message budget.
 
         """
-        self._peers += 1
-        peer = PeerId(self._peers)
+        peer = PeerId(next(self.numbers))
         self._connections[peer] = connection
         self._report(peer, partial(self.hub.connected, slow_start=slow_start), address, traits)
         return peer
@@ -234,6 +242,7 @@ class Switchboard:
             return
         self.registry.tick(self.clock.seconds())
         self.record_changes()
+        self.calls.tick()
         self._asked &= self.hub.decisions.by_id.keys()
         self._act(self.hub.tick(self.clock.seconds()))
         if self.directory is not None:
@@ -390,7 +399,12 @@ class Switchboard:
         if peer is None or connection is None:
             self._log.failure("an error in the server concerns no open connection", failure, event="action-failed")
             return
-        self._log.failure("a connection is closed after an error in the server", failure, event="connection-failed")
+        self._log.failure(
+            "connection {connection}: closed after an error in the server",
+            failure,
+            event="connection-failed",
+            connection=peer,
+        )
         self._connections[peer] = None
         if can_close:
             with suppress(Exception):
@@ -443,8 +457,11 @@ class Switchboard:
         self.intake.receive(lambda: self._tell_outcome(id, outcome))
 
     def _tell_outcome(self, id: DecisionId, outcome: Outcome) -> None:
+        report = self.calls.read_outcome(id, outcome) if self.calls.is_on else None
         actions = self.hub.decided(id, outcome, self.clock.seconds())
         self.record_changes()
+        if report is not None:
+            self.calls.write(report)
         self._act(actions)
 
     def _ask_again(self) -> None:

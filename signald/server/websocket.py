@@ -7,10 +7,10 @@ from typing import cast
 
 from twisted.logger import Logger
 
-from signald.core.messages import Error, Event, Request
+from signald.core.messages import Error, Event, IceError, Request, Welcome
 from signald.core.users import PeerId
 from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
-from signald.monitoring.metrics import FORWARDED, message_label
+from signald.monitoring.metrics import FORWARDED
 from signald.server.admitted_websocket import AdmittedProtocol
 from signald.server.costs import DECISION_POINTS, END_POINTS, EVENT_POINTS, MALFORMED_POINTS
 
@@ -28,7 +28,6 @@ class SignalingProtocol(AdmittedProtocol):
     """
 
     dialect: Dialect
-    _peer: PeerId | None = None
     _forwarded = 0
     """Messages that were forwarded directly in the present read."""
 
@@ -44,6 +43,9 @@ class SignalingProtocol(AdmittedProtocol):
         if isinstance(event, Error):
             metrics.count_error(event.code)
             metrics.declined[event.about or type(None)] += 1
+            self._log_refusal(event)
+        elif type(event) is Welcome:
+            self._log_welcome(event)
         if self.state != self.STATE_OPEN:
             return
         for frame in self.dialect.encode(event):
@@ -51,6 +53,16 @@ class SignalingProtocol(AdmittedProtocol):
                 self.close(frame.code, frame.reason)
                 return
             self.send_text(frame)
+
+    def _log_refusal(self, error: Error) -> None:
+        calls = self.port.switchboard.calls
+        if calls.is_detailed and self._peer is not None:
+            calls.log_refusal(self._peer, self.address, error)
+
+    def _log_welcome(self, welcome: Welcome) -> None:
+        calls = self.port.switchboard.calls
+        if calls.is_on and self._peer is not None:
+            calls.log_welcome(self._peer, self.address, welcome)
 
     def send_frames(self, frames: bytes) -> None:
         """Send whole frames, which the dialect has made; a closing connection sends nothing more."""
@@ -101,12 +113,14 @@ class SignalingProtocol(AdmittedProtocol):
             port.switchboard.receive_malformed(peer, error)
             return
         if self.dialect.unknown_keys:
-            self._count_unknown_keys(type(requests[0]))
+            self._count_unknown_keys(peer, type(requests[0]))
         self._report_requests(peer, requests)
         for request in requests:
             metrics.received[type(request)] += 1
             if type(request) in FORWARDED:
                 metrics.forward.observe(port.clock.seconds() - began)
+            if isinstance(request, IceError) and port.switchboard.calls.is_on:
+                port.switchboard.calls.log_ice_error(peer, self.address, request)
 
     def _report_requests(self, peer: PeerId, requests: Iterable[Request]) -> None:
         """Hand requests to the switchboard, and charge the events and decisions that they brought about.
@@ -120,16 +134,13 @@ class SignalingProtocol(AdmittedProtocol):
         further = max(0, switchboard.sent - sent - 1)
         self.charge(further * EVENT_POINTS + (switchboard.decided - decided) * DECISION_POINTS)
 
-    def _count_unknown_keys(self, class_: type[Request]) -> None:
+    def _count_unknown_keys(self, peer: PeerId, class_: type[Request]) -> None:
         """Count the keys that the dialect ignored in a request, and log their number, but nothing of their text."""
         count, self.dialect.unknown_keys = self.dialect.unknown_keys, 0
         self.port.metrics.unknown_keys[class_] += count
-        _log.debug(
-            "{count} unknown keys were ignored in a message of type {type}",
-            event="unknown-keys",
-            count=count,
-            type=message_label(class_),
-        )
+        calls = self.port.switchboard.calls
+        if calls.is_detailed:
+            calls.log_unknown_keys(peer, self.address, class_, count)
 
     # Start and end
 
@@ -139,6 +150,7 @@ class SignalingProtocol(AdmittedProtocol):
         self._peer = self.port.switchboard.add_connection(
             self, self.address, self.dialect.traits, slow_start=self.slow_start
         )
+        self.log_opened(self._peer)
         self._report_requests(self._peer, self.dialect.initial_requests())
 
     def leave_switchboard(self) -> None:
@@ -146,6 +158,7 @@ class SignalingProtocol(AdmittedProtocol):
         peer, self._peer = self._peer, None
         if peer is None:
             return
+        self.log_closed(peer)
         switchboard = self.port.switchboard
         sent, decided = switchboard.sent, switchboard.decided
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any, ClassVar, cast
 
 from attrs import define, field
@@ -16,11 +17,15 @@ from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport
 from zope.interface import implementer
 
+from signald.config.settings import LogLevel
 from signald.core.errors import ErrorCode
-from signald.core.limits import AddressKey
+from signald.core.hub import Hub
+from signald.core.limits import AddressKey, Limits
 from signald.core.messages import AppMessage, Event, ForwardedMessage, Request, SessionId, Traits
+from signald.core.rejoin_tickets import TicketSource
 from signald.core.users import PeerId
 from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
+from signald.server.call_log import CallLog
 from signald.server.switchboard import Connection, Switchboard
 from signald.server.websocket import SignalingProtocol
 
@@ -292,6 +297,12 @@ class NamedDialect(PlainDialect):
     subprotocol = "named.1"
 
 
+def silent_log() -> CallLog:
+    """Create a log of calls that writes nothing."""
+    hub = Hub(Limits(), "signald/test", TicketSource(b"", lambda: 0.0))
+    return CallLog(hub, Clock(), lambda: LogLevel.WARN, count(1))
+
+
 @define
 class RecordingSwitchboard:
     """A switchboard that records the calls that WebSockets make.
@@ -308,6 +319,7 @@ class RecordingSwitchboard:
         is_suspended: the function that a WebSocket calls before it decodes a frame.
         sent: how many events were sent; a test may raise it.
         decided: how many decisions were asked for; a test may raise it.
+        calls: the log of connections, which writes nothing.
 
     """
 
@@ -322,6 +334,7 @@ class RecordingSwitchboard:
     is_suspended: bool = False
     sent: int = 0
     decided: int = 0
+    calls: CallLog = field(factory=silent_log)
 
     @property
     def as_switchboard(self) -> Switchboard:

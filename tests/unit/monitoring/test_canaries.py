@@ -22,6 +22,7 @@ from signald.config.settings import Log as Settings
 from signald.lifecycle.service import Daemon
 from signald.monitoring.logs import Log
 from signald.tap import make_daemon
+from tests.support.access import minted
 from tests.support.endpoints import (
     BINARY,
     CLOSE,
@@ -91,6 +92,8 @@ class CanaryCase(SynchronousTestCase):
 
     def make(self, **options: Any) -> Daemon:
         """Start a daemon without TLS, and stop it at the end of the test."""
+        # All lines are made, also those that the daemon's own log would not write by default.
+        options.setdefault("log", Settings(level=LogLevel.DEBUG))
         config = Config(Path(self.mktemp()), port=0, interface="127.0.0.1", tls=False, **options)
         daemon = make_daemon(config, cast(Any, self.reactor))
         daemon.startService()
@@ -186,7 +189,12 @@ class TrafficTests(CanaryCase):
         guest.send(frame(CLOSE, close_payload(4321, CANARY)))
         self.hang_up(host)
         self.reactor.pump([1.0] * 60)
-        self.assertLessEqual({"listening", "unknown-keys"}, self.events())
+        expected = {"connection-opened", "user-welcomed", "request-refused", "connection-closed"}
+        expected |= {"session-opened", "member-joined", "peer-connection-failed", "member-left"}
+        self.assertLessEqual({"listening", "unknown-keys", *expected}, self.events())
+        for line in self.lines():
+            for id in (session, welcome["user"], other["user"], welcome["secret"]):
+                self.assertNotIn(id, line)
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_the_original_s_dialect(self) -> None:
@@ -254,16 +262,25 @@ class TrafficTests(CanaryCase):
         self.lines()
 
     def test_tokens(self) -> None:
-        """Neither valid nor invalid tokens are logged."""
+        """Neither valid nor invalid tokens are logged, nor what their holders may have chosen in them."""
         secret = Path(self.mktemp())
         secret.write_text(CANARY * 4)
         secret.chmod(0o600)
         self.make(tokens=Tokens(need=TokenNeed.EVERYONE, secret_file=secret))
-        for token in (CANARY, f"{CANARY}.{CANARY}.{CANARY}", "a.b.c", ""):
+        key, expires = (CANARY * 4).encode(), 4_102_444_800
+        signed = [
+            minted(key, exp=expires, sub=CANARY, name=CANARY * 9),
+            minted(key, exp=expires, sub=CANARY * 99),
+            minted(key, exp=expires, signald={"session": CANARY}),
+            minted(key, exp=expires, name=CANARY),
+            minted(key, "HS256", {"kid": CANARY, "alg": "HS256"}, exp=expires),
+            minted(exp=expires, sub=CANARY),
+        ]
+        for token in (*signed, CANARY, f"{CANARY}.{CANARY}.{CANARY}", "a.b.c", ""):
             line = self.websocket()
             self.send_request(line, type="hello", version=1, token=token)
             self.hang_up(line)
-        self.lines()
+        self.assertIn("token-refused", self.events())
 
 
 class FailureTests(CanaryCase):

@@ -11,6 +11,7 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText, format
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from signald.config.settings import LogLevel as MinimumLevel
 from signald.core.budgets import SLOW_START_BYTES
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits, address_key
@@ -1071,6 +1072,7 @@ class DialectTests(SynchronousTestCase):
         observer = cast(ILogObserver, events.append)
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.port.switchboard.calls.level = lambda: MinimumLevel.DEBUG
         endpoint, metrics = self.open("signald.1"), self.port.metrics
         self.assertEqual(self.exchange(endpoint, type="hello", version=1, CANARY={"CANARY": 1}), ["welcome"])
         self.assertEqual(self.exchange(endpoint, type="ping", one="CANARY", two=[]), ["pong"])

@@ -1,0 +1,336 @@
+"""Logs what happens to connections, users and sessions, so that the lines of a failed call explain it.
+
+Each line has the number of a connection and the references of a user and a session, as far as there are any. None has
+an address, a name, a token or anything else that a client sent. The lines about an address and about all are bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import assert_never
+
+from attrs import define, field, frozen
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from signald.config.settings import LogLevel
+from signald.core.claim_mismatch import ClaimMismatch
+from signald.core.decisions import (
+    Decided,
+    EndSession,
+    Identified,
+    Identify,
+    JoinSession,
+    NotResumed,
+    OpenSession,
+    Outcome,
+    Refused,
+    Resumed,
+)
+from signald.core.errors import ErrorCode
+from signald.core.hub import Hub
+from signald.core.limits import AddressKey
+from signald.core.messages import Error, IceError, Request, SessionId, UserId, Welcome
+from signald.core.session_news import News, session_news
+from signald.core.users import DecisionId, PeerId
+from signald.monitoring.line_budget import LineBudget
+from signald.monitoring.metrics import LIMIT_OF, message_label
+from signald.server.session_lines import write_news
+
+__all__ = ["UNKNOWN", "CallLog", "Ending"]
+
+UNKNOWN = "-"
+"""Stands in the place of a value that a line has not got."""
+
+_PRUNE_SECONDS = 60.0
+"""The interval at which the connections of users that have ended are forgotten."""
+
+_log = Logger()
+
+
+@frozen
+class Ending:
+    """How a connection ended.
+
+    Attributes:
+        seconds: how long it was open.
+        by: `client` or `server`, whichever began the closing handshake; `nobody` where it broke without one.
+        code: the close code (RFC 6455 §7.4); None without a close frame.
+        reason: the code of the error or the name of the limit for which the server closed it; empty for none.
+
+    """
+
+    seconds: float
+    by: str
+    code: int | None = None
+    reason: str = ""
+
+
+@frozen
+class _Speaker:
+    """The latest connection of a user, and its address."""
+
+    connection: PeerId
+    address: AddressKey
+
+
+@frozen
+class _Report:
+    """What a decision's outcome brought about, until it is written.
+
+    Attributes:
+        connection: the connection that asked, where it is not welcomed yet.
+        user: the user that it is about to speak for; None where it has no identity yet.
+        address: the address that the lines are charged to.
+        refused: the refusal of a token; None for every other outcome.
+        news: the news about sessions.
+
+    """
+
+    connection: PeerId | None
+    user: UserId | None
+    address: AddressKey | None
+    refused: Refused | None = None
+    news: Sequence[News] = ()
+
+
+@define
+class CallLog:
+    """Writes the lines at the levels `info` and `debug`.
+
+    Below its level nothing is computed: callers ask `is_on` or `is_detailed` first.
+
+    Attributes:
+        hub: knows which connection speaks for which user, and the versions of sessions before a change.
+        clock: gives monotonic seconds, for the bounds.
+        level: returns the minimum level of the log, which a reload may change.
+        numbers: numbers connections from 1, since the start of the process.
+
+    """
+
+    hub: Hub
+    clock: IReactorTime
+    level: Callable[[], LogLevel]
+    numbers: Iterator[int]
+    _budget: LineBudget = field(init=False, factory=LineBudget)
+    _latest: dict[UserId, _Speaker] = field(init=False, factory=dict)
+    """The latest connection of each user, also of one that is away or has just ended."""
+
+    _refused_sessions: dict[PeerId, SessionId] = field(init=False, factory=dict)
+    """The session of a refused request until its error is sent, since the error names it to members alone."""
+
+    _prune_due: float = field(init=False, default=0.0)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether lines about sessions and members are written."""
+        level = self.level()
+        return level is LogLevel.INFO or level is LogLevel.DEBUG
+
+    @property
+    def is_detailed(self) -> bool:
+        """Whether lines about connections and refusals are written too."""
+        return self.level() is LogLevel.DEBUG
+
+    # Connections
+
+    def log_opened(self, connection: PeerId, address: AddressKey, dialect: str, scheme: str) -> None:
+        """Log an open WebSocket."""
+        if self._allows(address):
+            _log.debug(
+                "connection {connection}: opened, {dialect} over {scheme}",
+                event="connection-opened",
+                connection=connection,
+                dialect=dialect,
+                scheme=scheme,
+            )
+
+    def log_handshake_refused(self, address: AddressKey, code: ErrorCode) -> None:
+        """Log a refused opening handshake, whose connection gets a number for this line."""
+        if self._allows(address):
+            _log.debug(
+                "connection {connection}: refused with {code}, limit {limit}",
+                event="connection-refused",
+                connection=next(self.numbers),
+                code=code.value,
+                limit=_limit(code),
+            )
+
+    def log_closed(self, connection: PeerId, address: AddressKey, ending: Ending) -> None:
+        """Log the end of a connection; to be called before its user is told of it."""
+        self._refused_sessions.pop(connection, None)
+        peer = self.hub.peers.get(connection)
+        if self._allows(address):
+            _log.debug(
+                "connection {connection}, user {user}: closed after {seconds:.1f} s by {by}, code {code},"
+                " reason {reason}",
+                event="connection-closed",
+                connection=connection,
+                user=self._user(None if peer is None else peer.user),
+                seconds=round(ending.seconds, 3),
+                by=ending.by,
+                code=ending.code or UNKNOWN,
+                reason=ending.reason or UNKNOWN,
+            )
+
+    def log_unknown_keys(self, connection: PeerId, address: AddressKey, class_: type[Request], count: int) -> None:
+        """Log how many keys of a request were ignored, and nothing of their text."""
+        if self._allows(address):
+            _log.debug(
+                "connection {connection}: {count} unknown keys were ignored in a message of type {type}",
+                event="unknown-keys",
+                connection=connection,
+                count=count,
+                type=message_label(class_),
+            )
+
+    # Users
+
+    def log_welcome(self, connection: PeerId, address: AddressKey, welcome: Welcome) -> None:
+        """Note which connection speaks for a user from now on, and log it."""
+        self._latest[welcome.user] = _Speaker(connection, address)
+        if self.is_detailed and self._allows(address):
+            _log.debug(
+                "connection {connection}: user {user} was welcomed, resumed {resumed}, role {role}",
+                event="user-welcomed",
+                connection=connection,
+                user=self._user(welcome.user),
+                resumed=UNKNOWN if welcome.resumed is None else welcome.resumed.value,
+                role=UNKNOWN if welcome.role is None else welcome.role.value,
+            )
+
+    def log_refusal(self, connection: PeerId, address: AddressKey, error: Error) -> None:
+        """Log that a request was answered with an error."""
+        session = self._refused_sessions.pop(connection, error.session)
+        peer = self.hub.peers.get(connection)
+        if self._allows(address):
+            _log.debug(
+                "connection {connection}, user {user}, session {session}: {request} was refused with {code},"
+                " limit {limit}",
+                event="request-refused",
+                connection=connection,
+                user=self._user(None if peer is None else peer.user),
+                session=self._session(session),
+                request=message_label(error.about or type(None)),
+                code=error.code.value,
+                limit=_limit(error.code),
+            )
+
+    def log_token_refused(
+        self, connection: PeerId | None, address: AddressKey | None, code: ErrorCode, mismatch: ClaimMismatch
+    ) -> None:
+        """Log which claim of a token is wrong."""
+        if self._allows(address):
+            _log.info(
+                "connection {connection}: the token was refused with {code}; {claim}: expected {expected},"
+                " found {found}",
+                event="token-refused",
+                connection=connection or UNKNOWN,
+                code=code.value,
+                claim=mismatch.claim,
+                expected=mismatch.expected,
+                found=mismatch.found,
+            )
+
+    # Sessions
+
+    def log_ice_error(self, connection: PeerId, address: AddressKey, request: IceError) -> None:
+        """Log that a member has no connection to another one, as its program says; what it says is not logged."""
+        peer, session = self.hub.peers.get(connection), self.hub.sessions.get(request.session)
+        if peer is None or peer.user is None or session is None or session.member(peer.user) is None:
+            return
+        if self._allows(address):
+            _log.info(
+                "session {session}: user {user}, connection {connection}, has no peer connection to {other}",
+                event="peer-connection-failed",
+                session=self._session(session.id),
+                user=self._user(peer.user),
+                connection=connection,
+                other=self._user(request.to),
+            )
+
+    def read_outcome(self, id: DecisionId, outcome: Outcome) -> _Report | None:
+        """Return what an outcome brings about, before it is applied; None where there is nothing to log."""
+        pending = self.hub.decisions.by_id.get(id)
+        if pending is None:
+            return None
+        operation, address = pending.operation, pending.address
+        user = None if isinstance(operation, Identify | EndSession) else operation.user
+        speaker = None if user is None else self._latest.get(user)
+        if address is None and speaker is not None:
+            address = speaker.address
+        match outcome:
+            case Refused(mismatch=None):
+                if isinstance(operation, OpenSession | JoinSession) and operation.session is not None:
+                    self._note_refused_session(speaker, operation.session)
+                return None
+            case Refused():
+                return _Report(pending.peer, user, address, refused=outcome)
+            case Decided() | Resumed() | NotResumed():
+                known = self.hub.sessions
+                news = [item for each in outcome.changes for item in session_news(known.get(each.session.id), each)]
+                return _Report(pending.peer, user, address, news=news) if news else None
+            case Identified():
+                return None
+            case _ as never:
+                assert_never(never)
+
+    def _note_refused_session(self, speaker: _Speaker | None, session: SessionId) -> None:
+        if speaker is not None and speaker.connection in self.hub.peers and self.is_detailed:
+            self._refused_sessions[speaker.connection] = session
+
+    def write(self, report: _Report) -> None:
+        """Write the lines about an outcome, after it was applied."""
+        refused = report.refused
+        if refused is not None and refused.mismatch is not None:
+            self.log_token_refused(report.connection, report.address, refused.code, refused.mismatch)
+        if report.news and report.user is not None and report.connection is not None and report.address is not None:
+            # The welcome of a resumed user follows.
+            self._latest[report.user] = _Speaker(report.connection, report.address)
+        for item in report.news:
+            if self._allows(report.address):
+                self._write_news(item)
+
+    def tick(self) -> None:
+        """Report the lines that were not written, and forget users that have ended; to be called every second."""
+        now = self.clock.seconds()
+        count = self._budget.take_report(now)
+        if count:
+            _log.warn(
+                "{count} lines about clients were not written, since there were too many",
+                event="client-lines-dropped",
+                count=count,
+            )
+        if now >= self._prune_due:
+            self._prune_due = now + _PRUNE_SECONDS
+            users = self.hub.users
+            self._latest = {user: connection for user, connection in self._latest.items() if user in users}
+
+    def _write_news(self, news: News) -> None:
+        session = news.session
+        speaker = None if news.user is None else self._latest.get(news.user)
+        values: dict[str, str | int] = {
+            "session": self._session(session.id),
+            "user": self._user(news.user),
+            "connection": UNKNOWN if speaker is None else speaker.connection,
+            "reason": news.reason or UNKNOWN,
+            "members": len(session.members),
+            "capacity": session.settings.capacity,
+            "visitors": len(session.visitors),
+            "sessions": len(self.hub.lifetimes.expires),
+        }
+        write_news(news.kind, values)
+
+    def _user(self, user: UserId | None) -> str:
+        return UNKNOWN if user is None else self.hub.references.of_user(user)
+
+    def _session(self, session: SessionId | None) -> str:
+        return UNKNOWN if session is None else self.hub.references.of_session(session)
+
+    def _allows(self, address: AddressKey | None) -> bool:
+        return self._budget.allows(address, self.clock.seconds())
+
+
+def _limit(code: ErrorCode) -> str:
+    """Return the name of the limit behind an error, as it is configured; a hyphen where there is none."""
+    return LIMIT_OF.get(code, UNKNOWN).replace("_", "-")
