@@ -116,11 +116,12 @@ class SignalingProtocol(AdmittedProtocol):
             self._count_unknown_keys(peer, type(requests[0]))
         self._report_requests(peer, requests)
         for request in requests:
-            metrics.received[type(request)] += 1
-            if type(request) in FORWARDED:
+            class_ = type(request)
+            metrics.received[class_] += 1
+            if class_ in FORWARDED:
                 metrics.forward.observe(port.clock.seconds() - began)
-            if isinstance(request, IceError) and port.switchboard.calls.is_on:
-                port.switchboard.calls.log_ice_error(peer, self.address, request)
+                if class_ is IceError and port.switchboard.calls.is_on:
+                    port.switchboard.calls.log_ice_error(peer, self.address, cast(IceError, request))
 
     def _report_requests(self, peer: PeerId, requests: Iterable[Request]) -> None:
         """Hand requests to the switchboard, and charge the events and decisions that they brought about.
