@@ -135,6 +135,7 @@ class StatisticsTests(Pages):
         report: dict[str, Any] = json.loads(text)
         self.assertIn("Chrome", report["browser"])
         self.assertIn("signald", report["server"])
+        self.assertRegex(report["reference"], r"^[0-9A-HJKMNP-TV-Z]{8}$")
         (person,) = report["people"]
         self.assertEqual((person["number"], person["here"]), (1, True))
         self.assertIn(str(person["bars"]), WORDS)

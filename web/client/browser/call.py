@@ -233,6 +233,7 @@ class Call:
     def _welcomed(self, welcome: messages.Welcome) -> None:
         self._ice_servers_changed(welcome)
         self._state.server_connected()
+        self._state.network.reference = welcome.reference or ""
         if welcome.resumed is None:
             self._request_entry()
 

@@ -138,6 +138,7 @@ class StatisticsSheet:
             "seconds": now(),
             "browser": get(window, "navigator", "userAgent"),
             "server": self._server(),
+            "reference": self._state.network.reference,
         }
         hidden = [get(window, "location", "host"), get(window, "location", "hostname")]
         hidden.append(self._state.session.id)

@@ -15,6 +15,7 @@ class NetworkState:
         turn_available: whether the server names a TURN server.
         relay_only: whether the person hides their address: new connections use a TURN server only.
         changed: whether the browser changed its network since the server was last reached.
+        reference: the pseudonym under which the server's log names this page; empty until the server has sent it.
 
     """
 
@@ -27,6 +28,7 @@ class NetworkState:
     def reset(self) -> None:
         """Prepare for another call."""
         self.detached = self.returning = False
+        self.reference = ""
         self.offline_for: float | None = None
 
     def interrupted(self) -> None:

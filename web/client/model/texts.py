@@ -198,6 +198,7 @@ REFUSALS = {
     "going-away": "The server is being restarted. Try again in a minute.",
     "server-silent": "The server no longer answers. Check your connection to the network.",
 }
+REFERENCE = "Reference: {}"
 SERVER_UNREACHABLE = "The server cannot be reached. Check your connection to the network."
 SERVER_LOST = "The connection to the server was lost."
 OTHER_LOST = "The connection to the other person was lost."

@@ -95,6 +95,9 @@ def _messages(now: PageState, stage: str, values: View) -> None:
     values["problem", "quiet"] = note
     values["error", "role"] = "status" if note else "alert"
     values["error", "text"] = problem
+    reference = now.network.reference if problem and problem == now.notices.problem else ""
+    values["reference", "text"] = texts.REFERENCE.format(reference) if reference else ""
+    values["reference", "hidden"] = not reference
     values["dismiss", "hidden"] = stage in OVER
 
 

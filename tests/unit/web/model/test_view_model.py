@@ -322,6 +322,22 @@ class ProblemTests(SynchronousTestCase):
         page.hung_up()
         self.assertTrue(view(page)["problem", "hidden"])
 
+    def test_reference(self) -> None:
+        """A problem of the call has the reference under which the server's log names the page, once it is known."""
+        page = host_page()
+        page.network.reference = "7F3K9QXM"
+        self.assertTrue(view(page)["reference", "hidden"])
+        page.server_lost(texts.SERVER_LOST)
+        shown = view(page)
+        self.assertEqual((shown["reference", "text"], shown["reference", "hidden"]), ("Reference: 7F3K9QXM", False))
+        page.network.reference = ""
+        self.assertTrue(view(page)["reference", "hidden"])
+        page = guest_page("ann")
+        page.network.reference, page.devices.problem = "7F3K9QXM", "No camera."
+        self.assertTrue(view(page)["reference", "hidden"])
+        page.start_call(HOST)
+        self.assertEqual(page.network.reference, "")
+
     def test_devices(self) -> None:
         """A device problem is shown unless there is another one, and not after the call."""
         page = guest_page("ann")
