@@ -20,6 +20,7 @@ from tests.suites.e2e.browsers import browser
 from tests.suites.e2e.chromium import Chromium, ChromiumTab
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.waiting import until
+from tests.support.access import SECRET, minted
 from tests.support.native_client import NativeClient
 
 CANARY = "kanarienvogel"
@@ -197,6 +198,56 @@ class LogTests(MonitoringTestCase):
                 self.assertNotIn(word, line)
             self.assertLess(len(line), 8192)
         self.assertEqual(self.daemon.program.faults, [])
+
+    def about(self, event: str, **values: object) -> dict[str, Any]:
+        """Wait for a line of the log with this event and these values, and return it."""
+
+        def found() -> dict[str, Any] | None:
+            lines = [json.loads(line) for line in self.daemon.program.stderr.splitlines() if line.startswith("{")]
+            return next((line for line in lines if line.items() >= {"event": event, **values}.items()), None)
+
+        line: dict[str, Any] = until(found, SECONDS, f"{event} {values}")
+        return line
+
+    def test_failed_calls(self) -> None:
+        """Five failed calls of different kinds are each explained by the lines with their references."""
+        directory = Path(self.mktemp()).resolve()
+        directory.mkdir()
+        secret, config = directory / "secret", directory / "signald.toml"
+        secret.touch(mode=0o600)
+        secret.write_bytes(SECRET)
+        config.write_text(f'[tokens]\nsecret_file = "{secret}"\n[limits]\ngrace_seconds = 1.0\n')
+        self.start("--config", str(config), "--log-format", "json", "--log-level", "debug")
+        refused = self.client().greet(token=minted(exp=4_102_444_800, signald={"role": "moderator"}))
+        self.assertEqual(refused["code"], "token-invalid")
+        line = self.about("token-refused", claim="signald.role", found='"moderator"')
+        self.assertEqual(line["expected"], '"host" or "guest"')
+        self.about("request-refused", code="token-invalid", connection=line["connection"])
+
+        host, guest, third = (self.client() for _ in range(3))
+        ours, theirs, other = (client.greet(instance="a" * 22)["reference"] for client in (host, guest, third))
+        session = host.request("open", capacity=2)["session"]
+        at = self.about("session-opened", user=ours)["session"]
+        guest.request("join", session=session)
+        self.about("member-joined", user=theirs, session=at, members=2)
+        third.request("join", session=session)
+        self.about("request-refused", user=other, session=at, code="session-full")
+
+        guest.send("ice-error", session=session, to=host.user, text="failed")
+        self.about("peer-connection-failed", user=theirs, other=ours, session=at)
+
+        lobby = third.request("open", lobby=True)["session"]
+        visitor = self.client()
+        name = visitor.greet()["reference"]
+        visitor.request("join", session=lobby)
+        third.send("refuse", session=lobby, user=visitor.user)
+        self.about("visitor-not-admitted", user=name, reason="refused")
+
+        host.socket.sock.shutdown(socket.SHUT_RDWR)
+        lost = self.about("connection-closed", user=ours)
+        self.assertEqual((lost["by"], lost["code"]), ("nobody", "-"))
+        self.about("member-away", user=ours, session=at, connection=lost["connection"])
+        self.about("session-ended", session=at, reason="host-gone")
 
 
 class AdminTests(MonitoringTestCase):

@@ -237,10 +237,14 @@ class RelayedCallTests(TurnCase):
         self.nothing_is_told(*names)
 
     def nothing_is_told(self, *names: str) -> None:
-        """Assert that signald's log holds neither credentials nor the secret."""
+        """Assert that signald's log names users as coturn's does, and holds neither credentials nor the secret."""
         said = self.daemon.program.stderr + self.daemon.program.stdout
-        for word in (*names, *(name.split(":")[1] for name in names), "0123456789abcdef", "typ relay"):
+        for word in (*names, "0123456789abcdef", "typ relay"):
             self.assertNotIn(word, said)
+        for name in names:
+            reference = name.split(":")[1]
+            self.assertIn(f"user {reference}, connection", said)
+            self.assertIn(reference, self.turn.program.stdout)
 
     def test_firefox(self) -> None:
         """Firefox with Chromium, the same."""
