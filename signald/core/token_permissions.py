@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from signald.core.claim_mismatch import ClaimMismatch
 from signald.core.decisions import JoinSession, OpenSession
 from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role
 from signald.core.token_need import TokenNeed
 
-__all__ = ["apply_grant", "permission_error"]
+__all__ = ["apply_grant", "permission_error", "permission_mismatch"]
 
 
 def permission_error(
@@ -39,6 +40,26 @@ def permission_error(
     if grant.session is not None and operation.session not in (None, grant.session):
         return ErrorCode.NOT_PERMITTED
     return None
+
+
+def permission_mismatch(
+    code: ErrorCode, grant: Grant | None, operation: OpenSession | JoinSession
+) -> ClaimMismatch | None:
+    """The claim for which `permission_error` has refused an operation; None where the client has no token.
+
+    Arguments:
+        code: the error.
+        grant: the client's grant; None without a token.
+        operation: the operation.
+
+    """
+    if grant is None:
+        return None
+    if code is ErrorCode.TOKEN_EXPIRED:
+        return ClaimMismatch("exp", "a time that is not over", "one that was over before this request")
+    if isinstance(operation, OpenSession) and grant.role is not Role.HOST:
+        return ClaimMismatch("signald.role", '"host", to open a session', f'"{grant.role.value}"')
+    return ClaimMismatch("signald.session", "the session of the request", "another one")
 
 
 def apply_grant(grant: Grant | None, operation: OpenSession | JoinSession) -> OpenSession | JoinSession:

@@ -79,7 +79,7 @@ class _Report:
     """What a decision's outcome brought about, until it is written.
 
     Attributes:
-        connection: the connection that asked, where it is not welcomed yet.
+        connection: the connection that asked; None for an outcome that concerns a welcomed one.
         user: the user that it is about to speak for; None where it has no identity yet.
         address: the address that the lines are charged to.
         refused: the refusal of a token; None for every other outcome.
@@ -217,15 +217,21 @@ class CallLog:
             )
 
     def log_token_refused(
-        self, connection: PeerId | None, address: AddressKey | None, code: ErrorCode, mismatch: ClaimMismatch
+        self,
+        connection: PeerId | None,
+        address: AddressKey | None,
+        code: ErrorCode,
+        mismatch: ClaimMismatch,
+        user: UserId | None = None,
     ) -> None:
-        """Log which claim of a token is wrong."""
+        """Log which claim of a token is wrong, or does not allow what its holder asks for."""
         if self._allows(address):
             _log.info(
-                "connection {connection}: the token was refused with {code}; {claim}: expected {expected},"
+                "connection {connection}, user {user}: the token was refused with {code}; {claim}: expected {expected},"
                 " found {found}",
                 event="token-refused",
                 connection=connection or UNKNOWN,
+                user=self._user(user),
                 code=code.value,
                 claim=mismatch.claim,
                 expected=mismatch.expected,
@@ -260,12 +266,11 @@ class CallLog:
         if address is None and speaker is not None:
             address = speaker.address
         match outcome:
-            case Refused(mismatch=None):
+            case Refused():
                 if isinstance(operation, OpenSession | JoinSession) and operation.session is not None:
                     self._note_refused_session(speaker, operation.session)
-                return None
-            case Refused():
-                return _Report(pending.peer, user, address, refused=outcome)
+                connection = pending.peer if speaker is None else speaker.connection
+                return None if outcome.mismatch is None else _Report(connection, user, address, refused=outcome)
             case Decided() | Resumed() | NotResumed():
                 known = self.hub.sessions
                 news = [item for each in outcome.changes for item in session_news(known.get(each.session.id), each)]
@@ -283,7 +288,7 @@ class CallLog:
         """Write the lines about an outcome, after it was applied."""
         refused = report.refused
         if refused is not None and refused.mismatch is not None:
-            self.log_token_refused(report.connection, report.address, refused.code, refused.mismatch)
+            self.log_token_refused(report.connection, report.address, refused.code, refused.mismatch, report.user)
         if report.news and report.user is not None and report.connection is not None and report.address is not None:
             # The welcome of a resumed user follows.
             self._latest[report.user] = _Speaker(report.connection, report.address)

@@ -54,6 +54,7 @@ class SessionNewsTests(SynchronousTestCase):
         lobby = evolve(ALONE, settings=evolve(ALONE.settings, lobby=True))
         waiting = with_guest(lobby, CAT)
         self.assertEqual(self.news(lobby, SessionChanged(waiting)), [(NewsKind.WAITS, "C", "lobby")])
+        self.assertEqual(self.news(waiting, SessionChanged(evolve(waiting, version=9))), [])
         admitted = waiting.with_visitor_admitted(ANN, CAT)
         self.assertEqual(self.news(waiting, SessionChanged(admitted)), [(NewsKind.JOINED, "C", "")])
         refused = SessionChanged(lobby, turned_away=RefusalReason.REFUSED)

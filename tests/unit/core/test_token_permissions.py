@@ -10,7 +10,7 @@ from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId, Traits, UserId
 from signald.core.session_settings import Settings
 from signald.core.token_need import TokenNeed
-from signald.core.token_permissions import apply_grant, permission_error
+from signald.core.token_permissions import apply_grant, permission_error, permission_mismatch
 from tests.support.access import NOW
 
 OURS, OTHER = SessionId("7Q2M9RT6ZC"), SessionId("0000000000")
@@ -75,6 +75,23 @@ class TableTests(SynchronousTestCase):
                         self.assertIs(permission_error(need, grant, asked, NOW), code)
                         rows += 1
         self.assertEqual(rows, 90)
+
+
+class MismatchTests(SynchronousTestCase):
+    """The operator is told which claim does not allow an operation."""
+
+    def test_claims(self) -> None:
+        """A wrong role is named before a wrong session; without a token there is no claim."""
+        for name, operation, code, claim in (
+            ("none", opening(), REQUIRED, None),
+            ("guest", opening(), FORBIDDEN, "signald.role"),
+            ("guest of ours", opening(OTHER), FORBIDDEN, "signald.role"),
+            ("host of ours", opening(OTHER), FORBIDDEN, "signald.session"),
+            ("guest of ours", joining(OTHER), FORBIDDEN, "signald.session"),
+            ("expired", joining(OTHER), EXPIRED, "exp"),
+        ):
+            found = permission_mismatch(code, GRANTS[name], operation)
+            self.assertEqual(None if found is None else found.claim, claim)
 
 
 class AppliedGrantTests(SynchronousTestCase):

@@ -8,10 +8,13 @@ from attrs import evolve
 from twisted.logger import ILogObserver, globalLogPublisher
 
 from signald.config.settings import LogLevel
+from signald.core.decisions import Decided
 from signald.core.limits import Limits
+from signald.core.users import DecisionId
 from tests.support.access import NOW, minted
 from tests.support.call_log import Caller, CallLogCase, token_settings
 from tests.support.endpoints import CLIENT, Endpoint, upgrade_request
+from tests.support.world import HOME
 
 
 class FailedCallTests(CallLogCase):
@@ -27,8 +30,8 @@ class FailedCallTests(CallLogCase):
             self.texts(),
             [
                 "connection 1: opened, native over ws",
-                'connection 1: the token was refused with token-invalid; signald.role: expected "host" or "guest",'
-                ' found "moderator"',
+                "connection 1, user -: the token was refused with token-invalid;"
+                ' signald.role: expected "host" or "guest", found "moderator"',
                 "connection 1, user -, session -: hello was refused with token-invalid, limit -",
                 "connection 1, user -: closed after 0.0 s by client, code 1000, reason -",
             ],
@@ -39,9 +42,27 @@ class FailedCallTests(CallLogCase):
         self.serve(tokens=token_settings(self))
         Caller(self, token=minted(exp=NOW - 3600))
         self.assertIn(
-            "connection 1: the token was refused with token-expired; exp: expected a time after 2027-01-15T08:00:00Z,"
-            " found 2027-01-15T07:00:00Z",
+            "connection 1, user -: the token was refused with token-expired;"
+            " exp: expected a time after 2027-01-15T08:00:00Z, found 2027-01-15T07:00:00Z",
             self.texts(),
+        )
+
+    def test_what_a_token_does_not_allow(self) -> None:
+        """A guest's token opens nothing, and one for a session admits to no other: the lines name the claim."""
+        self.serve(tokens=token_settings(self))
+        guest = Caller(self, token=minted(signald={"session": "7Q2M9RT6ZC"}))
+        self.assertEqual(guest.say("open")[0]["code"], "not-permitted")
+        self.assertEqual(guest.say("join", session="ZZZZZZZZZZ")[0]["code"], "not-permitted")
+        ours, at = self.reference(guest), self.session_reference("ZZZZZZZZZZ")
+        begin = f"connection 1, user {ours}: the token was refused with not-permitted; signald"
+        self.assertEqual(
+            self.texts()[2:],
+            [
+                f'{begin}.role: expected "host", to open a session, found "guest"',
+                f"connection 1, user {ours}, session -: open was refused with not-permitted, limit -",
+                f"{begin}.session: expected the session of the request, found another one",
+                f"connection 1, user {ours}, session {at}: join was refused with not-permitted, limit -",
+            ],
         )
 
     def test_a_full_session(self) -> None:
@@ -261,6 +282,26 @@ class LevelTests(CallLogCase):
         dropped = [line for line in self.lines() if line["event"] == "client-lines-dropped"]
         self.assertEqual([line["count"] for line in dropped], [102])
         self.assertTrue(other.welcome)
+
+    def test_a_silenced_address(self) -> None:
+        """An address that has used up its lines has none of any kind, and its calls go on."""
+        self.serve(tokens=token_settings(self))
+        budget = self.switchboard.calls._budget
+        while budget.allows(HOME, self.clock.seconds()):
+            pass
+        self.call()
+        host, guest = Caller(self), Caller(self)
+        session = host.open()
+        self.assertEqual(guest.say("join", session=session)[0]["type"], "joined")
+        guest.say("ice-error", session=session, to=host.welcome["user"], text="failed")
+        Caller(self, token=minted(aud="app"))
+        endpoint = Endpoint(self.site, CLIENT, self.clock)
+        endpoint.send(upgrade_request(sec_websocket_protocol="signald.1", origin="https://canary.example"))
+        self.assertEqual(self.lines(), [])
+
+    def test_an_unknown_decision(self) -> None:
+        """The outcome of a decision that is not pending, which the hub refuses, is no news."""
+        self.assertIsNone(self.switchboard.calls.read_outcome(DecisionId(9), Decided()))
 
     def test_ended_users_are_forgotten(self) -> None:
         """Nothing is kept of users that have ended."""

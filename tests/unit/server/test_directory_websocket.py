@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import cast
 
-from signald.config.settings import Tokens
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+
+from signald.config.settings import LogLevel, Tokens
 from signald.core.budgets import SLOW_START_MESSAGES
 from signald.core.directory import Directory
 from signald.core.errors import ErrorCode
@@ -144,6 +146,21 @@ class OpeningTests(DirectoryCase):
         self.connect("ann", minted())
         self.assert_closed(PeerJsClient(self.server, "ben", FORGED), ErrorCode.TOKEN_INVALID, "ERROR")
         self.assert_closed(PeerJsClient(self.server, "ben", minted()), ErrorCode.TOO_MANY_GUESSES, "ERROR")
+
+    def test_refused_tokens_are_explained(self) -> None:
+        """The log says what is wrong with a token, under the number of the connection."""
+        path = Path(self.mktemp())
+        path.write_bytes(SECRET)
+        path.chmod(0o600)
+        self.serve(tokens=Tokens(need=TokenNeed.EVERYONE, secret_file=path))
+        self.server.switchboard.calls.level = lambda: LogLevel.INFO
+        events: list[LogEvent] = []
+        observer = cast(ILogObserver, events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.assert_closed(PeerJsClient(self.server, "ben", minted(aud="app")), ErrorCode.TOKEN_INVALID, "ERROR")
+        [event] = [event for event in events if event.get("event") == "token-refused"]
+        self.assertEqual((event["connection"], event["claim"], event["found"]), (1, "aud", '"app"'))
 
     def test_a_large_token(self) -> None:
         """A token beyond the limit is refused before anything is verified."""
