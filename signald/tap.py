@@ -216,7 +216,7 @@ def _make_daemon(
     metrics, readiness = Metrics(), Readiness()
     bounds = _make_bounds(config, reactor, metrics)
     log, certificate = Log(config.log), _certificate(config)
-    decisions = _make_decisions(config, reactor, bounds.limits, log)
+    decisions = _make_decisions(config, reactor, bounds.limits)
     sites = _make_sites(config, reactor, bounds=bounds, decisions=decisions, metrics=metrics, certificate=certificate)
     listeners = _bind(
         config, reactor, sites=sites, admission=bounds.admission, certificate=certificate, given=supervision
@@ -315,7 +315,7 @@ class _Decisions:
     ice: IceConfiguration
 
 
-def _make_decisions(config: Config, reactor: IReactorTime, limits: Limits, log: Log) -> _Decisions:
+def _make_decisions(config: Config, reactor: IReactorTime, limits: Limits) -> _Decisions:
     host_secret = _host_secret(config)
     tokens = TokenVerifier(config.tokens)
     webhook = Webhook(config.webhook, _make_post(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16))
@@ -331,8 +331,8 @@ def _make_decisions(config: Config, reactor: IReactorTime, limits: Limits, log: 
         webhook=webhook,
         directory=directory,
         rooms=rooms,
-        log=log,
     )
+    switchboard.calls.set_level(config.log.level)
     ice = IceConfiguration(switchboard)
     ice.prepare(config.ice)()
     return _Decisions(host_secret, tokens, webhook, switchboard, directory, rooms, ice)
@@ -383,7 +383,6 @@ def _make_switchboard(
     webhook: Webhook,
     directory: DirectorySwitchboard,
     rooms: DirectorySwitchboard,
-    log: Log,
 ) -> Switchboard:
     """Create the hub, the registry and the chain that authorizes operations, and the switchboard that connects them."""
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
@@ -397,7 +396,6 @@ def _make_switchboard(
         registry,
         access,
         reactor,
-        log_level=lambda: log.settings.level,
         numbers=directory.numbers,
         intake=directory.intake,
         directory=directory,
@@ -643,11 +641,15 @@ def _reloaded_parts(
     def answer_hosts(new: Config) -> None:
         sites.answer_hosts(frozenset(new.hosts) or None)
 
+    def configure_log(new: Config) -> None:
+        operations_service.configure_log(new)
+        decisions.switchboard.calls.set_level(new.log.level)
+
     parts: dict[str, Prepare] = {
         "hosts": lambda new: partial(answer_hosts, new),
         "allow_origins": lambda new: partial(allow_origins, new),
         "limits": lambda new: partial(limits_reloader.reload, new),
-        "log": lambda new: partial(operations_service.configure_log, new),
+        "log": lambda new: partial(configure_log, new),
         "operations": operations_service.prepare,
         "ice": lambda new: decisions.ice.prepare(new.ice),
         "tokens": lambda new: decisions.tokens.prepare(new.tokens),

@@ -6,7 +6,7 @@ an address, a name, a token or anything else that a client sent. The lines about
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from attrs import define, field, frozen
@@ -98,20 +98,22 @@ class _Report:
 class CallLog:
     """Writes the lines at the levels `info` and `debug`.
 
-    Below its level nothing is computed: callers ask `is_on` or `is_detailed` first.
+    Below the level of the log nothing is computed, not even by a call: callers read `is_on` or `is_detailed` first.
 
     Attributes:
         hub: knows which connection speaks for which user, and the versions of sessions before a change.
         clock: gives monotonic seconds, for the bounds.
-        level: returns the minimum level of the log, which a reload may change.
         numbers: numbers connections from 1, since the start of the process.
+        is_on: whether lines about sessions and members are written.
+        is_detailed: whether lines about connections and refusals are written too.
 
     """
 
     hub: Hub
     clock: IReactorTime
-    level: Callable[[], LogLevel]
     numbers: Iterator[int]
+    is_on: bool = False
+    is_detailed: bool = False
     _budget: LineBudget = field(init=False, factory=LineBudget)
     _latest: dict[UserId, _Speaker] = field(init=False, factory=dict)
     """The latest connection of each user, also of one that is away or has just ended."""
@@ -121,16 +123,10 @@ class CallLog:
 
     _prune_due: float = field(init=False, default=0.0)
 
-    @property
-    def is_on(self) -> bool:
-        """Whether lines about sessions and members are written."""
-        level = self.level()
-        return level is LogLevel.INFO or level is LogLevel.DEBUG
-
-    @property
-    def is_detailed(self) -> bool:
-        """Whether lines about connections and refusals are written too."""
-        return self.level() is LogLevel.DEBUG
+    def set_level(self, level: LogLevel) -> None:
+        """Write the lines from this level on, at the start and after a reload."""
+        self.is_detailed = level is LogLevel.DEBUG
+        self.is_on = self.is_detailed or level is LogLevel.INFO
 
     # Connections
 

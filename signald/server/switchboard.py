@@ -17,7 +17,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from signald.auth.authorization import Decider
-from signald.config.settings import LogLevel
 from signald.core.actions import Action, Close, Decide, LogCounts, ReportError, Send, SendCredentials
 from signald.core.change_set import ChangeSet
 from signald.core.decisions import Operation, Outcome, Refused
@@ -82,7 +81,6 @@ class Switchboard:
         wall: gives seconds since 1970, in which the expiry of TURN credentials is stated.
         turn: makes those credentials; None where no TURN server is configured.
         record_changes: called after users or sessions may have changed, and before any answer that depends on it.
-        log_level: returns the minimum level of the log, so that nothing is computed for lines below it.
         numbers: numbers the connections of all kinds of clients, since the start of the process.
         intake: holds facts back during a hand-over.
         directory: the clients without sessions, whose state is part of every snapshot; None where there are none.
@@ -101,7 +99,6 @@ class Switchboard:
     wall: Callable[[], float] = time.time
     turn: Turn | None = None
     record_changes: Callable[[], None] = lambda: None
-    log_level: Callable[[], LogLevel] = lambda: LogLevel.WARN
     numbers: Iterator[int] = field(factory=partial(count, 1))
     intake: Intake = field(factory=Intake)
     directory: DirectorySwitchboard | None = None
@@ -130,7 +127,7 @@ class Switchboard:
 
     def __attrs_post_init__(self) -> None:
         """Tell the hub which connections understand each other's frames."""
-        self.calls = CallLog(self.hub, self.clock, self.log_level, self.numbers)
+        self.calls = CallLog(self.hub, self.clock, self.numbers)
         self.hub.direct.has_same_dialect = self.has_same_dialect
 
     @property

@@ -93,9 +93,8 @@ class CallLogCase(SynchronousTestCase):
         webhook = WebhookClient(Webhook(), no_webhook, self.clock, lambda: NOW, lambda: "id")
         verifier = TokenVerifier(tokens or Tokens())
         chain = make_chain(registry, hub.guesses, verifier, webhook, run_at_once, self.clock, lambda: NOW)
-        self.switchboard = Switchboard(
-            hub, registry, chain, self.clock, lambda: NOW, log_level=lambda: self.log.settings.level
-        )
+        self.switchboard = Switchboard(hub, registry, chain, self.clock, lambda: NOW)
+        self.switchboard.calls.set_level(self.log.settings.level)
         port = make_port(self.clock, self.switchboard, limits=limits, dialects=(Native, Serde))
         self.site = make_site({}, SignalingFactory(port), limits, self.clock, None, False)
 

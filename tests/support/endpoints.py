@@ -17,7 +17,6 @@ from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport
 from zope.interface import implementer
 
-from signald.config.settings import LogLevel
 from signald.core.errors import ErrorCode
 from signald.core.hub import Hub
 from signald.core.limits import AddressKey, Limits
@@ -300,7 +299,7 @@ class NamedDialect(PlainDialect):
 def silent_log() -> CallLog:
     """Create a log of calls that writes nothing."""
     hub = Hub(Limits(), "signald/test", TicketSource(b"", lambda: 0.0))
-    return CallLog(hub, Clock(), lambda: LogLevel.WARN, count(1))
+    return CallLog(hub, Clock(), count(1))
 
 
 @define

@@ -156,10 +156,12 @@ class DaemonTests(SynchronousTestCase):
             path.write_bytes(damaged)
             daemon.reload()
             self.assertEqual((switchboard.hub.limits.user_sessions, log.settings.level), (20, LogLevel.INFO))
+            self.assertTrue(switchboard.calls.is_on)
             path.write_bytes(content)
         self.assertEqual(len(self.logged("the configuration was kept")), 2)
         daemon.reload()
         self.assertEqual((switchboard.hub.limits.user_sessions, log.settings.level), (3, LogLevel.WARN))
+        self.assertFalse(switchboard.calls.is_on)
         [done] = self.logged("the configuration was read")
         self.assertEqual(done["settings"], "webhook.url, webhook.secret_file, log.level, limits.user_sessions")
 

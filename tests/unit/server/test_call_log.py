@@ -248,6 +248,7 @@ class LevelTests(CallLogCase):
     def set_level(self, level: LogLevel) -> None:
         """Change the level, as a reload does."""
         self.log.configure(evolve(self.log.settings, level=level))
+        self.switchboard.calls.set_level(level)
 
     def test_info(self) -> None:
         """At `info` there are lines about sessions and members alone."""

@@ -153,7 +153,7 @@ class OpeningTests(DirectoryCase):
         path.write_bytes(SECRET)
         path.chmod(0o600)
         self.serve(tokens=Tokens(need=TokenNeed.EVERYONE, secret_file=path))
-        self.server.switchboard.calls.level = lambda: LogLevel.INFO
+        self.server.switchboard.calls.set_level(LogLevel.INFO)
         events: list[LogEvent] = []
         observer = cast(ILogObserver, events.append)
         globalLogPublisher.addObserver(observer)

@@ -1072,7 +1072,7 @@ class DialectTests(SynchronousTestCase):
         observer = cast(ILogObserver, events.append)
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
-        self.port.switchboard.calls.level = lambda: MinimumLevel.DEBUG
+        self.port.switchboard.calls.set_level(MinimumLevel.DEBUG)
         endpoint, metrics = self.open("signald.1"), self.port.metrics
         self.assertEqual(self.exchange(endpoint, type="hello", version=1, CANARY={"CANARY": 1}), ["welcome"])
         self.assertEqual(self.exchange(endpoint, type="ping", one="CANARY", two=[]), ["pong"])
