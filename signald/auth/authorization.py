@@ -108,7 +108,7 @@ class WebhookLink:
             if verdict is not ErrorCode.DECISION_UNAVAILABLE and not self._may_exist(operation, grant):
                 # The registry refuses the session as unknown, whatever the webhook said about it.
                 return self.next.decide(operation)
-        return self.next.decide(operation) if verdict is None else Refused(verdict)
+        return self.next.decide(operation) if verdict is None else Refused(verdict, by_webhook=True)
 
     def _may_exist(self, operation: JoinSession, grant: Grant | None) -> bool:
         """Tell whether a session exists, or begins to exist with a guest whose token or rejoin ticket is for it."""

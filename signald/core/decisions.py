@@ -296,12 +296,14 @@ class Refused:
         code: the error for the client that asked.
         is_guess: whether the signature of its token is wrong, which may be a guess.
         mismatch: what is wrong with its token, for the operator.
+        by_webhook: whether the operator's own service refused it, or did not answer.
 
     """
 
     code: ErrorCode
     is_guess: bool = False
     mismatch: ClaimMismatch | None = None
+    by_webhook: bool = False
 
 
 Outcome = Identified | Resumed | NotResumed | Decided | Refused

@@ -75,6 +75,20 @@ class _Speaker:
 
 
 @frozen
+class _Refusal:
+    """What is known about a refused request beside its error.
+
+    Attributes:
+        session: the session that it names, which the error names to members alone.
+        by_webhook: whether the operator's own service refused it.
+
+    """
+
+    session: SessionId | None
+    by_webhook: bool = False
+
+
+@frozen
 class _Report:
     """What a decision's outcome brought about, until it is written.
 
@@ -118,8 +132,8 @@ class CallLog:
     _latest: dict[UserId, _Speaker] = field(init=False, factory=dict)
     """The latest connection of each user, also of one that is away or has just ended."""
 
-    _refused_sessions: dict[PeerId, SessionId] = field(init=False, factory=dict)
-    """The session of a refused request until its error is sent, since the error names it to members alone."""
+    _refusals: dict[PeerId, _Refusal] = field(init=False, factory=dict)
+    """What the error to a connection does not say, until it is sent."""
 
     _prune_due: float = field(init=False, default=0.0)
 
@@ -154,7 +168,7 @@ class CallLog:
 
     def log_closed(self, connection: PeerId, address: AddressKey, ending: Ending) -> None:
         """Log the end of a connection; to be called before its user is told of it."""
-        self._refused_sessions.pop(connection, None)
+        self._refusals.pop(connection, None)
         peer = self.hub.peers.get(connection)
         if self._allows(address):
             _log.debug(
@@ -197,16 +211,17 @@ class CallLog:
 
     def log_refusal(self, connection: PeerId, address: AddressKey, error: Error) -> None:
         """Log that a request was answered with an error."""
-        session = self._refused_sessions.pop(connection, error.session)
+        refusal = self._refusals.pop(connection, _Refusal(error.session))
         peer = self.hub.peers.get(connection)
         if self._allows(address):
             _log.debug(
                 "connection {connection}, user {user}, session {session}: {request} was refused with {code},"
-                " limit {limit}",
+                " limit {limit}, webhook {webhook}",
                 event="request-refused",
                 connection=connection,
                 user=self._user(None if peer is None else peer.user),
-                session=self._session(session),
+                session=self._session(refusal.session),
+                webhook="yes" if refusal.by_webhook else "no",
                 request=message_label(error.about or type(None)),
                 code=error.code.value,
                 limit=_limit(error.code),
@@ -263,8 +278,8 @@ class CallLog:
             address = speaker.address
         match outcome:
             case Refused():
-                if isinstance(operation, OpenSession | JoinSession) and operation.session is not None:
-                    self._note_refused_session(speaker, operation.session)
+                if isinstance(operation, OpenSession | JoinSession):
+                    self._note_refusal(speaker, _Refusal(operation.session, outcome.by_webhook))
                 connection = pending.peer if speaker is None else speaker.connection
                 return None if outcome.mismatch is None else _Report(connection, user, address, refused=outcome)
             case Decided() | Resumed() | NotResumed():
@@ -276,9 +291,9 @@ class CallLog:
             case _ as never:
                 assert_never(never)
 
-    def _note_refused_session(self, speaker: _Speaker | None, session: SessionId) -> None:
+    def _note_refusal(self, speaker: _Speaker | None, refusal: _Refusal) -> None:
         if speaker is not None and speaker.connection in self.hub.peers and self.is_detailed:
-            self._refused_sessions[speaker.connection] = session
+            self._refusals[speaker.connection] = refusal
 
     def write(self, report: _Report) -> None:
         """Write the lines about an outcome, after it was applied."""

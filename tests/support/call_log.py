@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
+from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -28,11 +29,6 @@ from tests.support.connections import run_at_once
 from tests.support.endpoints import CLIENT, CLOSE, TEXT, Endpoint, close_payload, frame, parse_frames, upgrade_request
 from tests.support.memory_server import make_port
 from tests.support.world import HOST_SECRET, TICKETS, counting_bytes
-
-
-def no_webhook(*_: object) -> Any:
-    """Fail the test: no webhook is configured."""
-    raise AssertionError
 
 
 class Caller:
@@ -85,12 +81,20 @@ class CallLogCase(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.serve()
 
-    def serve(self, limits: Limits | None = None, tokens: Tokens | None = None) -> None:
-        """Start another server."""
+    def serve(self, limits: Limits | None = None, tokens: Tokens | None = None, verdict: bytes | None = None) -> None:
+        """Start another server.
+
+        Arguments:
+            limits: its limits.
+            tokens: its settings of tokens.
+            verdict: what the operator's service answers to each question; None where it is not asked.
+
+        """
         limits = limits or Limits()
         hub = Hub(limits, "signald/test", TICKETS)
         registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
-        webhook = WebhookClient(Webhook(), no_webhook, self.clock, lambda: NOW, lambda: "id")
+        settings = Webhook() if verdict is None else Webhook("https://app.example/", token_settings(self).secret_file)
+        webhook = WebhookClient(settings, lambda *_: succeed(verdict or b""), self.clock, lambda: NOW, lambda: "id")
         verifier = TokenVerifier(tokens or Tokens())
         chain = make_chain(registry, hub.guesses, verifier, webhook, run_at_once, self.clock, lambda: NOW)
         self.switchboard = Switchboard(hub, registry, chain, self.clock, lambda: NOW)

@@ -32,7 +32,7 @@ class FailedCallTests(CallLogCase):
                 "connection 1: opened, native over ws",
                 "connection 1, user -: the token was refused with token-invalid;"
                 ' signald.role: expected "host" or "guest", found "moderator"',
-                "connection 1, user -, session -: hello was refused with token-invalid, limit -",
+                "connection 1, user -, session -: hello was refused with token-invalid, limit -, webhook no",
                 "connection 1, user -: closed after 0.0 s by client, code 1000, reason -",
             ],
         )
@@ -59,9 +59,9 @@ class FailedCallTests(CallLogCase):
             self.texts()[2:],
             [
                 f'{begin}.role: expected "host", to open a session, found "guest"',
-                f"connection 1, user {ours}, session -: open was refused with not-permitted, limit -",
+                f"connection 1, user {ours}, session -: open was refused with not-permitted, limit -, webhook no",
                 f"{begin}.session: expected the session of the request, found another one",
-                f"connection 1, user {ours}, session {at}: join was refused with not-permitted, limit -",
+                f"connection 1, user {ours}, session {at}: join was refused with not-permitted, limit -, webhook no",
             ],
         )
 
@@ -78,9 +78,17 @@ class FailedCallTests(CallLogCase):
             [
                 f"session {at}: opened by user {ours}, connection 1; 1 sessions are open",
                 f"session {at}: user {theirs}, connection 2, joined; 2 of 2",
-                f"connection 3, user {other}, session {at}: join was refused with session-full, limit -",
+                f"connection 3, user {other}, session {at}: join was refused with session-full, limit -, webhook no",
             ],
         )
+
+    def test_a_refusal_by_the_webhook(self) -> None:
+        """What the operator's own service refuses is told from what signald refuses."""
+        self.serve(verdict=b'{"allow": false, "code": "session-full"}')
+        caller = Caller(self)
+        self.assertEqual(caller.say("open")[0]["code"], "session-full")
+        expected = f"connection 1, user {self.reference(caller)}, session -: open was refused with session-full,"
+        self.assertEqual(self.texts()[2:], [f"{expected} limit -, webhook yes"])
 
     def test_a_guest_refused_in_the_lobby(self) -> None:
         """The host refuses a guest: the guest waited, and was not admitted."""
@@ -171,7 +179,8 @@ class FailedCallTests(CallLogCase):
         caller = Caller(self)
         for _ in range(2):
             caller.say("join", session="ZZZZZZZZZZ")
-        self.assertRegex(self.texts()[-1], r"session -: join was refused with too-many-guesses, limit failed-guesses$")
+        refused = "session -: join was refused with too-many-guesses, limit failed-guesses, webhook no"
+        self.assertTrue(self.texts()[-1].endswith(refused))
 
     def test_a_silent_client(self) -> None:
         """A connection that is aborted since its client answers no ping names that limit."""
@@ -311,4 +320,4 @@ class LevelTests(CallLogCase):
         self.advance(120)
         self.assertEqual(self.switchboard.hub.users, {})
         calls = self.switchboard.calls
-        self.assertEqual((calls._latest, calls._refused_sessions), ({}, {}))
+        self.assertEqual((calls._latest, calls._refusals), ({}, {}))
