@@ -313,7 +313,8 @@ class SuppliedCertificate:
             replaced = pair.chain != self._pair.chain
             self._pair = pair
             self.tls.replace(context)
-            return self._report(now, replaced, (f"The certificate was read again: {self._certificate}.",))
+            changes = (f"The certificate was read again: {self._certificate}.",) if replaced else ()
+            return self._report(now, replaced, changes)
 
         return apply
 
