@@ -69,7 +69,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         _stat("Ready", "bool_yes_no", "signald_ready{}"),
         _stat("WebSockets", "short", "sum by (instance) (signald_websockets{})"),
         _stat("Sessions open", "short", 'sum by (instance) (signald_sessions{state="open"})'),
-        _stat("Certificate", "d", "signald_certificate_days_left{}"),
+        _stat("Certificate", "s", "signald_certificate_expiry_timestamp_seconds{} - time()"),
     ),
     "Traffic": (
         _lines("WebSockets", "short", ("sum by (dialect, scheme) (signald_websockets{})", "{{dialect}} {{scheme}}")),
@@ -113,6 +113,50 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ("sum(increase(signald_log_lines_dropped_total{}[$__rate_interval]))", "log lines dropped"),
         ),
     ),
+    "Surroundings": (
+        _quantiles("Webhook", "signald_webhook_seconds"),
+        _rates("Questions to the webhook", "signald_webhook_questions_total", "result"),
+        _lines("Questions that wait for the webhook", "short", ("signald_webhook_open_questions{}", "{{instance}}")),
+        _lines(
+            "Configuration",
+            "short",
+            ("signald_config_last_reload_successful{}", "last reload applied {{instance}}"),
+            (
+                "sum by (part) (increase(signald_config_reload_failures_total{}[$__rate_interval])) > 0",
+                "refused {{part}}",
+            ),
+        ),
+        _lines(
+            "Ages",
+            "s",
+            ("time() - signald_config_last_reload_success_timestamp_seconds{}", "configuration {{instance}}"),
+            ("time() - signald_jwks_modified_timestamp_seconds{}", "JWKS {{instance}}"),
+            ("time() - signald_journal_last_write_timestamp_seconds{}", "journal {{instance}}"),
+            ("time() - signald_state_last_write_timestamp_seconds{}", "state at the start {{instance}}"),
+        ),
+        _lines(
+            "Token keys",
+            "short",
+            ("sum by (algorithm) (signald_token_keys{}) > 0", "{{algorithm}}"),
+        ),
+        _lines(
+            "Time until the token keys end",
+            "s",
+            ("signald_token_keys_expiry_timestamp_seconds{} - time()", "{{instance}}"),
+        ),
+        _lines(
+            "TURN",
+            "short",
+            ("sum(increase(signald_turn_credentials_total{}[$__rate_interval]))", "credentials made"),
+            ("sum(signald_turn_urls{})", "URLs"),
+        ),
+        _lines(
+            "Journal or state degraded",
+            "short",
+            ("signald_journal_degraded{}", "journal {{instance}}"),
+            ("signald_state_degraded{}", "state {{instance}}"),
+        ),
+    ),
     "Queues and process": (
         _lines(
             "Waiting bytes",
@@ -122,7 +166,6 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ("sum(signald_directory_waiting_bytes{})", "for PeerJS clients"),
         ),
         _lines("Journal", "bytes", ("signald_journal_bytes{}", "{{instance}}")),
-        _lines("Journal cannot be written", "short", ("signald_journal_degraded{}", "{{instance}}")),
         _lines("Decisions under way", "short", ("signald_pending_decisions{}", "{{instance}}")),
         _lines("Memory", "bytes", ("process_resident_memory_bytes{}", "{{instance}}")),
         _lines("CPU", "percentunit", ("rate(process_cpu_seconds_total{}[$__rate_interval])", "{{instance}}")),

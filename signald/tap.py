@@ -63,8 +63,8 @@ from signald.monitoring.readiness import Readiness
 from signald.net.addresses import machine_names
 from signald.net.origins import OriginRule
 from signald.net.resolver import install_daemon_thread_resolver
+from signald.operations.metric_sources import Sources
 from signald.operations.operations_service import OperationsService
-from signald.operations.prometheus import Sources
 from signald.page.assets import load_assets
 from signald.page.branding import Branding, brand_page
 from signald.page.build_cache import load_build_cache
@@ -216,22 +216,25 @@ def _make_daemon(
     metrics, readiness = Metrics(), Readiness()
     bounds = _make_bounds(config, reactor, metrics)
     log, certificate = Log(config.log), _certificate(config)
-    decisions = _make_decisions(config, reactor, bounds.limits)
+    decisions = _make_decisions(config, reactor, bounds.limits, metrics)
     sites = _make_sites(config, reactor, bounds=bounds, decisions=decisions, metrics=metrics, certificate=certificate)
     listeners = _bind(
         config, reactor, sites=sites, admission=bounds.admission, certificate=certificate, given=supervision
     )
     sources = Sources(
-        metrics,
-        decisions.switchboard.hub,
-        decisions.directory.directory,
-        decisions.rooms.directory,
-        readiness,
-        [factory.signaling_port for factory in sites.signaling],
-        lambda: len(sites.page.http_connections),
-        certificate,
-        log.counts,
-        bounds.admission.is_full,
+        metrics=metrics,
+        hub=decisions.switchboard.hub,
+        directory=decisions.directory.directory,
+        rooms=decisions.rooms.directory,
+        readiness=readiness,
+        signaling=[factory.signaling_port for factory in sites.signaling],
+        http_connections=lambda: len(sites.page.http_connections),
+        certificate=certificate,
+        log_lines=log.counts,
+        is_full=bounds.admission.is_full,
+        tokens=decisions.tokens,
+        webhook=decisions.webhook,
+        turn=lambda: decisions.ice.counts,
     )
     operations_service = _make_operations_service(config, reactor, sources, log, supervision)
     parts = _reloaded_parts(sites, bounds, decisions, operations_service, certificate)
@@ -249,7 +252,7 @@ def _make_daemon(
             certificate=certificate,
             metrics=metrics,
             readiness=readiness,
-            reloader=ConfigReloader(config, load, parts),
+            reloader=ConfigReloader(config, load, parts, metrics),
             operations_service=operations_service,
             stop=lambda: stop(reactor),
         )
@@ -315,10 +318,17 @@ class _Decisions:
     ice: IceConfiguration
 
 
-def _make_decisions(config: Config, reactor: IReactorTime, limits: Limits) -> _Decisions:
+def _make_decisions(config: Config, reactor: IReactorTime, limits: Limits, metrics: Metrics) -> _Decisions:
     host_secret = _host_secret(config)
     tokens = TokenVerifier(config.tokens)
-    webhook = Webhook(config.webhook, _make_post(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16))
+    webhook = Webhook(
+        config.webhook,
+        _make_post(reactor),
+        reactor,
+        time.time,
+        lambda: secrets.token_urlsafe(16),
+        metrics.observe_webhook,
+    )
     intake, numbers = Intake(), count(1)
     directory = DirectorySwitchboard(Directory(limits), reactor, intake, numbers)
     rooms = DirectorySwitchboard(Directory(limits), reactor, intake, numbers)

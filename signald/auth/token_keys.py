@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 from attrs import field, frozen
+from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -20,11 +22,13 @@ from signald.net.file_modes import OWNER_AND_GROUP
 from signald.net.keyfiles import CertificateError, read_private_key
 
 __all__ = [
+    "ALGORITHMS",
     "LEAST_RSA_BITS",
     "LEAST_SECRET_BYTES",
     "Material",
     "SigningKey",
     "TokenKey",
+    "keys_end",
     "load_keys",
     "read_signing_key",
     "read_token_secret",
@@ -33,11 +37,17 @@ __all__ = [
 LEAST_SECRET_BYTES = 32
 """The minimum size of an HS256 secret, that of the hash (RFC 7518 §3.2)."""
 
+ALGORITHMS = ("EdDSA", "HS256", "RS256")
+"""The algorithms of keys (RFC 7518 §3.1, RFC 8037 §3.1)."""
+
 LEAST_RSA_BITS = 2048
 """The minimum size of an RS256 key (RFC 7518 §3.3)."""
 
 _MOST_KEYS = 64
 """The maximum number of keys; a token without a `kid` may be verified with each of them."""
+
+_LAST_END = 253402300799.0
+"""The last second of the year 9999, which is the largest time that can be printed as a date."""
 
 _PRIVATE_MEMBERS = ("d", "k", "p", "q", "dp", "dq", "qi", "oth")
 """Members of a JWK that only secret and private keys have (RFC 7518 §6)."""
@@ -57,12 +67,15 @@ class TokenKey:
         algorithm: the only algorithm that it is used with (RFC 7518 §3.1, RFC 8037 §3.1).
         material: the secret or the public key itself.
         id: the `kid` of the tokens that it verifies (RFC 7515 §4.1.4); None for any token.
+        expires: when the key ends by what its JWKS says, in seconds since the epoch; None where it does not say. Tokens
+            are verified with it nevertheless: RFC 7517 defines no end, and a provider goes on to another key by then.
 
     """
 
     algorithm: str
     material: Material = field(repr=False)
     id: str | None = None
+    expires: float | None = None
 
 
 def load_keys(settings: Tokens) -> tuple[TokenKey, ...]:
@@ -81,6 +94,12 @@ def load_keys(settings: Tokens) -> tuple[TokenKey, ...]:
     if len(keys) > _MOST_KEYS:
         raise ConfigError(f"tokens: expected at most {_MOST_KEYS} keys, found {len(keys)}.")
     return tuple(keys)
+
+
+def keys_end(keys: Sequence[TokenKey]) -> float | None:
+    """Return when the last of the keys ends, in seconds since the epoch; None where not each of them says."""
+    ends = [key.expires for key in keys if key.expires is not None]
+    return max(ends) if ends and len(ends) == len(keys) else None
 
 
 def read_token_secret(path: Path) -> bytes:
@@ -188,7 +207,25 @@ def _read_jwk(path: Path, member: Mapping[str, Any], alone: bool) -> TokenKey | 
         raise ConfigError(f"{path}: expected a valid JWK, found a key that cannot be decoded.") from None
     if isinstance(material, RSAPublicKey):
         _check_size(path, material.key_size)
-    return TokenKey(algorithm, material, id)
+    return TokenKey(algorithm, material, id, min(_ends(member), default=None))
+
+
+def _ends(member: Mapping[str, Any]) -> Iterator[float]:
+    """Yield the times at which a JWK ends: by `exp`, a NumericDate, and by its certificate (RFC 7517 §4.7).
+
+    `exp` is no member of RFC 7517; providers write it in the sense of OpenID Federation's list of historical keys.
+    Whatever is malformed says nothing.
+    """
+    end = member.get("exp")
+    if isinstance(end, int | float) and not isinstance(end, bool) and 0 <= end <= _LAST_END:
+        yield float(end)
+    certificates = member.get("x5c")
+    if isinstance(certificates, list) and certificates:
+        try:
+            leaf = x509.load_der_x509_certificate(base64.b64decode(certificates[0], validate=True))
+        except (ValueError, TypeError):
+            return
+        yield leaf.not_valid_after_utc.timestamp()
 
 
 def _check_size(path: Path, bits: int) -> None:

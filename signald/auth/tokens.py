@@ -79,6 +79,11 @@ class TokenVerifier:
         return self._rules.need
 
     @property
+    def keys(self) -> tuple[TokenKey, ...]:
+        """Return the keys that verify tokens."""
+        return self._rules.keys
+
+    @property
     def has_keys(self) -> bool:
         """Whether any token can be verified."""
         return bool(self._rules.keys)

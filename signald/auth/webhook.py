@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 
@@ -14,12 +12,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from signald.auth.fair_turns import FairTurns, NoTurnError
-from signald.auth.webhook_rules import WebhookRules
+from signald.auth.webhook_failures import classify_failure
+from signald.auth.webhook_rules import WebhookRules, signed_headers
 from signald.config.settings import Webhook as Settings
 from signald.core.errors import ErrorCode
 from signald.core.fair_queue import QueueBounds
 from signald.core.limits import AddressKey
 from signald.core.webhook_messages import JOIN, Question, Verdict, read_answer
+from signald.core.webhook_results import WebhookResult
 
 __all__ = ["Webhook"]
 
@@ -47,6 +47,9 @@ class Webhook:
         clock: monotonic time in seconds, for the timeout and the cache.
         wall: returns wall time in seconds since the epoch, for the signature.
         token: returns random text that identifies a request.
+        observe: called at the end of each question that was not answered from the cache, with its result and the
+            seconds since it was asked.
+        is_failing: whether the last question to the service in use was without a usable answer.
 
     Raises:
         ConfigError: the settings cannot be used.
@@ -58,6 +61,8 @@ class Webhook:
     clock: IReactorTime
     wall: Callable[[], float]
     token: Callable[[], str]
+    observe: Callable[[WebhookResult, float], None]
+    is_failing: bool = field(init=False, default=False)
     _rules: WebhookRules | None = field(init=False)
     _cache: dict[bytes, tuple[float, Verdict]] = field(init=False, factory=dict)
     _pending: dict[tuple[AddressKey, bytes], list[Deferred[Verdict]]] = field(init=False, factory=dict)
@@ -73,6 +78,11 @@ class Webhook:
         """Tell whether a webhook is configured."""
         return self._rules is not None
 
+    @property
+    def open_questions(self) -> int:
+        """Return the number of questions without an answer; equal ones of one address are one."""
+        return len(self._pending)
+
     def prepare(self, settings: Settings) -> Callable[[], None]:
         """Check other settings and read the secret, and return the function that puts the settings in force.
 
@@ -86,6 +96,7 @@ class Webhook:
 
         def apply() -> None:
             self._rules, self.settings = rules, settings
+            self.is_failing = False
             self._cache.clear()
             self._pending = {}
 
@@ -126,21 +137,17 @@ class Webhook:
             posted = self._post(rules, body)
             return posted.addCallback(read_answer, question).addCallback(self._store, rules, digest)
 
+        asked = self.clock.seconds()
         answered = self._turns.run(address, ask_service, preferred=question.operation == JOIN)
         answered.addTimeout(rules.timeout, self.clock)
+        answered.addBoth(self._observe, rules, asked)
         answered.addErrback(self._failed)
         answered.addCallback(self._answer_all, key, waiting)
         return answer
 
     def _post(self, rules: WebhookRules, body: bytes) -> Deferred[bytes]:
         """Send a question, its id, time and body signed by the specification of Standard Webhooks."""
-        id, time = self.token(), str(int(self.wall()))
-        digest = hmac.digest(rules.secret, b".".join((id.encode(), time.encode(), body)), "sha256")
-        headers = {
-            "webhook-id": id,
-            "webhook-timestamp": time,
-            "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
-        }
+        headers = signed_headers(rules.secret, self.token(), self.wall(), body)
         return self.post(rules.url, headers, body)
 
     def _cached(self, digest: bytes) -> tuple[float, Verdict] | None:
@@ -155,6 +162,18 @@ class Webhook:
                 del self._cache[next(iter(self._cache))]
             self._cache[digest] = (self.clock.seconds() + rules.cache, verdict)
         return verdict
+
+    def _observe(self, result: Verdict | Failure, rules: WebhookRules, asked: float) -> Verdict | Failure:
+        """Report the end of a question that was asked at a time, and pass its verdict or its error on."""
+        if isinstance(result, Failure):
+            kind = classify_failure(result.value)
+        else:
+            kind = WebhookResult.ALLOWED if result is None else WebhookResult.REFUSED
+        # That too many questions wait is the doing of clients, and says nothing about the service.
+        if rules is self._rules and kind is not WebhookResult.NO_TURN:
+            self.is_failing = not kind.is_answer
+        self.observe(kind, self.clock.seconds() - asked)
+        return result
 
     def _failed(self, failure: Failure) -> Verdict:
         if not failure.check(NoTurnError) and self.clock.seconds() >= self._warn_at:

@@ -1,6 +1,9 @@
-"""Checks the settings of the webhook, without the HTTP client, whose import takes long."""
+"""Checks the settings of the webhook, and signs its requests, without the HTTP client, whose import takes long."""
 
 from __future__ import annotations
+
+import base64
+import hmac
 
 from attrs import field, frozen
 
@@ -9,7 +12,7 @@ from signald.config.settings import Webhook
 from signald.config.values import ConfigError
 from signald.net.request_urls import is_usable
 
-__all__ = ["WebhookRules", "check_webhook"]
+__all__ = ["WebhookRules", "check_webhook", "signed_headers"]
 
 _LEAST_SECRET_BYTES = 32
 """The minimum size of the signing secret, that of the hash (RFC 2104 §3)."""
@@ -66,3 +69,22 @@ def check_webhook(settings: Webhook) -> None:
 
     """
     WebhookRules.of(settings)
+
+
+def signed_headers(secret: bytes, id: str, now: float, body: bytes) -> dict[str, str]:
+    """Return the headers of a question by the specification of Standard Webhooks, which sign its id, time and body.
+
+    Arguments:
+        secret: the secret that the service shares with signald.
+        id: random text that identifies the request.
+        now: the wall time in seconds since the epoch.
+        body: the question.
+
+    """
+    time = str(int(now))
+    digest = hmac.digest(secret, b".".join((id.encode(), time.encode(), body)), "sha256")
+    return {
+        "webhook-id": id,
+        "webhook-timestamp": time,
+        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+    }

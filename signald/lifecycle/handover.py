@@ -12,6 +12,7 @@ from signald.core.snapshot import Snapshot, aged, without_users
 from signald.lifecycle.journal import Journal
 from signald.lifecycle.journal_file import DamagedJournalError
 from signald.lifecycle.state_file import DamagedStateError, StateFile
+from signald.monitoring.metrics import Metrics
 from signald.server.switchboard import Switchboard
 
 __all__ = ["Handover"]
@@ -32,6 +33,7 @@ class Handover:
         journal: records their changes between a start and a stop.
         most_seconds: the time after the end of a process within which users can reconnect; kept sessions are restored
             even later.
+        metrics: gets the time at which the state was written that is restored, and whether some cannot be restored.
 
     """
 
@@ -39,6 +41,7 @@ class Handover:
     file: StateFile
     journal: Journal
     most_seconds: float
+    metrics: Metrics
 
     def save(self, now: float) -> None:
         """Suspend the switchboard, write the state, and remove the journal; `now` is wall time in seconds.
@@ -98,16 +101,19 @@ class Handover:
         try:
             state = self.file.take(now)
         except OSError as error:
+            self.metrics.state_degraded = True
             _log.warn("the state cannot be read: {reason}", event="state-unreadable", reason=error.strerror)
             return False
         except DamagedStateError as error:
+            self.metrics.state_degraded = True
             _log.warn("the state cannot be used: {reason}", event="state-damaged", reason=str(error))
             return False
         if state is None:
             return False
         try:
-            users = self._apply(state.snapshot, state.age)
+            users = self._apply(state.snapshot, state.age, now)
         except Exception:  # noqa: BLE001 # after any error, a start without the state is better than no start
+            self.metrics.state_degraded = True
             _log.failure("the state cannot be restored; it is kept, and nothing of it used", event="state-unusable")
             clean_up.append(self.file.set_aside)
             return False
@@ -126,9 +132,11 @@ class Handover:
         try:
             contents = journal.take()
         except OSError as error:
+            self.metrics.state_degraded = True
             _log.warn("the journal cannot be read: {reason}", event="journal-unreadable", reason=error.strerror)
             return
         except DamagedJournalError as error:
+            self.metrics.state_degraded = True
             _log.warn("the journal cannot be used: {reason}", event="journal-refused", reason=str(error))
             return
         if contents is None:
@@ -136,8 +144,9 @@ class Handover:
         try:
             rebuilt = rebuild(contents.bodies)
             age = now - rebuilt.wall if rebuilt.wall <= now else None
-            users = self._apply(rebuilt.snapshot, age)
+            users = self._apply(rebuilt.snapshot, age, now)
         except Exception:  # noqa: BLE001 # after any error, a start without the journal is better than no start
+            self.metrics.state_degraded = True
             _log.failure("the journal cannot be restored; it is kept, and nothing of it used", event="journal-unusable")
             clean_up.append(journal.set_aside)
             return
@@ -152,6 +161,7 @@ class Handover:
         dropped = contents.dropped | rebuilt.unreadable
         if not contents.damaged and not dropped:
             return
+        self.metrics.state_degraded = True
         _log.warn(
             "the journal was damaged in {damaged} places; {dropped} users and sessions were dropped, whose latest "
             "record is damaged or may be; it is kept for a diagnosis",
@@ -161,7 +171,7 @@ class Handover:
         )
         clean_up.append(journal.set_aside)
 
-    def _apply(self, snapshot: Snapshot, age: float | None) -> int:
+    def _apply(self, snapshot: Snapshot, age: float | None, now: float) -> int:
         """Restore a snapshot, and return the number of its users; if that raises, the switchboard is unchanged."""
         snapshot = aged(snapshot, age or 0.0)
         if age is None or age > self.most_seconds:
@@ -169,6 +179,7 @@ class Handover:
             _log.info("the state is too old for users to come back; kept sessions stay", event="state-old")
             snapshot = without_users(snapshot)
         self.switchboard.restore(snapshot)
+        self.metrics.state_written = None if age is None else now - age
         return len(snapshot.users)
 
     def _clean_up(self, call: Callable[[], object]) -> None:

@@ -96,7 +96,7 @@ class Journal:
         wall: gives seconds since the epoch.
         run_in_thread: calls a function that waits for the disk.
         readiness: gets a warning while the journal cannot be written.
-        metrics: gets the size of the file, and whether it cannot be written.
+        metrics: gets the size of the file, the time of the last write, and whether it cannot be written.
 
     """
 
@@ -251,7 +251,7 @@ class Journal:
         except OSError as error:
             self._degrade(_reason(error))
             return
-        self.metrics.journal_bytes = self._writer.size
+        self._note_write(self._writer)
         if self._writer.size >= max(LEAST_BYTES, GROWTH * self._live_bytes):
             self._compact()
 
@@ -274,13 +274,17 @@ class Journal:
     def _use(self, writer: JournalWriter) -> None:
         """Write into this file from now on."""
         self._writer = writer
-        self.metrics.journal_bytes = writer.size
+        self._note_write(writer)
         if self.metrics.journal_degraded:
             self.metrics.journal_degraded = False
             self.readiness.clear_warning(PROBLEM)
             _log.info("the journal is written again", event="journal-recovered")
         if writer.size > writer.synced:
             self._schedule_sync()
+
+    def _note_write(self, writer: JournalWriter) -> None:
+        self.metrics.journal_bytes = writer.size
+        self.metrics.journal_written = self.wall()
 
     def _degrade(self, reason: str) -> None:
         """Stop using the file, which is behind from now on, and delete it; `tick` tries to write a new one."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 from twisted.logger import Logger
 
 from signald.config.checks import doubts, locate
@@ -13,10 +14,14 @@ from signald.config.setting_names import KeyPath, settings
 from signald.config.settings import Config
 from signald.config.sources import Effective
 from signald.config.values import ConfigError
+from signald.monitoring.metrics import Metrics
 
-__all__ = ["ConfigReloader", "Prepare"]
+__all__ = ["SOURCE", "ConfigReloader", "Prepare"]
 
 _log = Logger()
+
+SOURCE = "configuration"
+"""The part that is to blame for a reload where the configuration itself cannot be used, for the metric of failures."""
 
 _NOTHING = "nothing, since no setting that a reload changes has another value (the files that settings name were read)"
 """Logged in place of settings by a reload that changed none, for instance because another file was edited."""
@@ -38,12 +43,21 @@ class ConfigReloader:
         parts: the functions that prepare the parts, by the name of a section or of a setting outside all sections.
             Every reload calls all functions, because the files that the settings name may have changed. They are called
             in this order, so that one that creates files comes last.
+        metrics: gets the results.
+        wall: returns the wall time in seconds since the epoch.
 
     """
 
     config: Config
     load: Callable[[], Effective]
     parts: Mapping[str, Prepare]
+    metrics: Metrics = field(factory=Metrics)
+    wall: Callable[[], float] = field(default=time.time)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin the metrics with the configuration that the daemon starts with, and zero failures of each part."""
+        self.metrics.configuration_read = self.wall()
+        self.metrics.reload_failures = dict.fromkeys((SOURCE, *self.parts), 0)
 
     def reload(self) -> None:
         """Read the configuration, apply all settings that do not need a restart, and log their names.
@@ -52,6 +66,9 @@ class ConfigReloader:
         only together with settings that need a restart, a setting that restricts access is missing, or a part refuses
         its settings.
         """
+        # It stays False where a part raises an exception that is no ConfigError.
+        self.metrics.reload_succeeded = False
+        read = self.wall()
         try:
             wanted = self.load()
             _refuse_lost_restrictions(self.config, wanted)
@@ -59,16 +76,14 @@ class ConfigReloader:
             fixed = [path for path in changed if not settings()[path].reload]
             done = [path for path in changed if path not in fixed]
             target = _with(self.config, done, wanted.config)
-            commits = self._prepare_parts(target, wanted)
         except ConfigError as error:
-            for line in str(error).splitlines():
-                _log.warn("the configuration was kept: {problem}", event="reload-refused", problem=line)
+            self._refuse(SOURCE, error)
             return
-        for commit in commits:
-            try:
-                commit()
-            except Exception:  # noqa: BLE001 # the other parts have to fit the new configuration
-                _log.failure("a part of the new configuration is not in force", event="reload-failed")
+        commits = self._prepare_parts(target, wanted)
+        if commits is None:
+            return
+        if self._commit(commits):
+            self.metrics.reload_succeeded, self.metrics.configuration_read = True, read
         self.config = target
         if fixed:
             _log.warn("a restart is needed for: {settings}", event="reload-needs-restart", settings=_keys(fixed))
@@ -76,17 +91,36 @@ class ConfigReloader:
             _log.warn("configuration: {problem}", event="configuration-doubtful", problem=str(doubt))
         _log.info("the configuration was read; new: {settings}", event="reloaded", settings=_keys(done) or _NOTHING)
 
-    def _prepare_parts(self, target: Config, wanted: Effective) -> list[Callable[[], None]]:
-        """Prepare all parts, and return the functions that put them in force; a refusal names the setting's position.
+    def _refuse(self, part: str, error: ConfigError) -> None:
+        self.metrics.reload_failures[part] += 1
+        for line in str(error).splitlines():
+            _log.warn("the configuration was kept: {problem}", event="reload-refused", problem=line)
 
-        Raises:
-            ConfigError: a part refuses its settings.
+    def _prepare_parts(self, target: Config, wanted: Effective) -> dict[str, Callable[[], None]] | None:
+        """Prepare all parts, and return the functions that put them in force; None if one refuses its settings.
 
+        A refusal names the setting's position.
         """
-        try:
-            return [prepare(target) for prepare in self.parts.values()]
-        except ConfigError as error:
-            raise ConfigError(locate(str(error), target, wanted.where)) from None
+        commits = {}
+        for part, prepare in self.parts.items():
+            try:
+                commits[part] = prepare(target)
+            except ConfigError as error:
+                self._refuse(part, ConfigError(locate(str(error), target, wanted.where)))
+                return None
+        return commits
+
+    def _commit(self, commits: Mapping[str, Callable[[], None]]) -> bool:
+        """Put the prepared parts in force, and return whether all of them are."""
+        succeeded = True
+        for part, commit in commits.items():
+            try:
+                commit()
+            except Exception:  # noqa: BLE001 # the other parts have to fit the new configuration
+                succeeded = False
+                self.metrics.reload_failures[part] += 1
+                _log.failure("a part of the new configuration is not in force", event="reload-failed")
+        return succeeded
 
 
 def _refuse_lost_restrictions(config: Config, wanted: Effective) -> None:

@@ -151,7 +151,9 @@ class Daemon(MultiService):
         self._data_directory = parts.data_directory
         self._journal = parts.journal
         state_file = StateFile(parts.data_directory.path)
-        self._handover = Handover(parts.switchboard, state_file, parts.journal, parts.config.state_seconds)
+        self._handover = Handover(
+            parts.switchboard, state_file, parts.journal, parts.config.state_seconds, parts.metrics
+        )
         self._ports = Ports(parts.listeners, parts.reactor, self._count_accept_error)
         self.certificate = certificate
         self.metrics = parts.metrics

@@ -14,6 +14,7 @@ from attrs import define, field, fields
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.core.messages import Event, Forwardable, Request
+from signald.core.webhook_results import WebhookResult
 
 __all__ = ["FORWARDED", "LIMIT_OF", "OTHER", "Histogram", "Metrics", "message_label"]
 
@@ -49,6 +50,7 @@ LIMIT_OF = {
 
 _FORWARD_BOUNDS = (20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3, 1.0)
 _HANDSHAKE_BOUNDS = (1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3, 200e-3, 500e-3, 1.0, 2.0, 5.0, 10.0)
+_WEBHOOK_BOUNDS = (5e-3, 10e-3, 20e-3, 50e-3, 100e-3, 200e-3, 500e-3, 1.0, 2.0, 5.0, 10.0, 30.0)
 _LAG_BOUNDS = (1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3, 200e-3, 500e-3, 1.0, 5.0)
 """Upper bounds of the histograms' buckets, in seconds."""
 
@@ -119,6 +121,14 @@ class Metrics:
         stalls: how often a heartbeat was late by more than `signald.monitoring.stalls.LATE_SECONDS`.
         journal_bytes: the size of the journal.
         journal_degraded: whether the journal cannot be written.
+        journal_written: when the journal was last written, in seconds since the epoch; None if it never was.
+        state_written: when the state that this process took up was written, likewise; None if it took up none.
+        state_degraded: whether something that the process before had left could not be taken up.
+        webhook: time from a question to the webhook, its wait for a turn included, to its end.
+        webhook_results: how questions to the webhook ended.
+        reload_succeeded: whether the last reload was applied as a whole; True before the first one.
+        configuration_read: when the configuration in force was read, in seconds since the epoch; 0 without a reloader.
+        reload_failures: reloads that were refused or not applied as a whole, by the part that was to blame.
 
     """
 
@@ -140,6 +150,19 @@ class Metrics:
     stalls: int = 0
     journal_bytes: int = 0
     journal_degraded: bool = False
+    journal_written: float | None = None
+    state_written: float | None = None
+    state_degraded: bool = False
+    webhook: Histogram = field(factory=lambda: Histogram(_WEBHOOK_BOUNDS))
+    webhook_results: dict[WebhookResult, int] = field(factory=lambda: dict.fromkeys(WebhookResult, 0))
+    reload_succeeded: bool = True
+    configuration_read: float = 0.0
+    reload_failures: dict[str, int] = field(factory=dict)
+
+    def observe_webhook(self, result: WebhookResult, seconds: float) -> None:
+        """Count the end of a question to the webhook, which took `seconds`."""
+        self.webhook_results[result] += 1
+        self.webhook.observe(seconds)
 
     def count_error(self, code: ErrorCode) -> None:
         """Count an error that was sent to a client over WebSocket or HTTP, and the limit behind it."""

@@ -28,7 +28,9 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IAgentEndpointFactory, IBodyProducer, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
-__all__ = ["MOST_ANSWER_BYTES", "UnusableAnswerError", "client_of", "make_client", "post"]
+from signald.net.unusable_answer import UnusableAnswerError
+
+__all__ = ["MOST_ANSWER_BYTES", "client_of", "make_client", "post"]
 
 MOST_ANSWER_BYTES = 16384
 """Maximum size of a response's body."""
@@ -46,10 +48,6 @@ _IDLE_SECONDS = 15
 """Time after which an idle connection is closed, which is before most servers close it."""
 
 _OK = 200
-
-
-class UnusableAnswerError(Exception):
-    """The service answered, but not with 200 and a body within the bound."""
 
 
 def make_client(reactor: Any) -> HTTPClient:
@@ -215,7 +213,7 @@ class _Body:
 def _read(response: IResponse) -> Deferred[bytes]:
     """Read a response's body if it is usable, else close the connection."""
     is_too_long = response.length is not UNKNOWN_LENGTH and response.length > MOST_ANSWER_BYTES
-    reader = _Reader(is_wanted=response.code == _OK and not is_too_long)
+    reader = _Reader(response.code, is_wanted=response.code == _OK and not is_too_long)
     response.deliverBody(reader)
     return reader.done
 
@@ -228,11 +226,12 @@ class _Reader(Protocol):
 
     """
 
-    def __init__(self, is_wanted: bool) -> None:
+    def __init__(self, status: int, is_wanted: bool) -> None:
+        self._status = status
         self.done: Deferred[bytes] = Deferred(lambda _: self._close())
         self._content = b""
         if not is_wanted:
-            self.done.errback(UnusableAnswerError())
+            self.done.errback(UnusableAnswerError(status))
 
     def connectionMade(self) -> None:
         if self.done.called:
@@ -243,7 +242,7 @@ class _Reader(Protocol):
             return
         self._content += data
         if len(self._content) > MOST_ANSWER_BYTES:
-            self.done.errback(UnusableAnswerError())
+            self.done.errback(UnusableAnswerError(self._status))
             self._close()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

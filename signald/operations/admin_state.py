@@ -10,9 +10,12 @@ from attrs import frozen
 from signald import __version__
 from signald.core.sessions import Session, SessionState
 from signald.core.users import UserState
-from signald.operations.prometheus import Sources
+from signald.operations.metric_sources import Sources
 
 __all__ = ["MOST_SESSIONS", "SHOWN_SYMBOLS", "AdminState"]
+
+DAY_SECONDS = 86400.0
+"""A day in seconds."""
 
 MOST_SESSIONS = 100
 """The maximum number of sessions that are shown: the most recently active ones."""
@@ -47,7 +50,9 @@ class AdminState:
             "reasons": [
                 {"name": name, "detail": detail} for name, detail in {**readiness.reasons, **readiness.warnings}.items()
             ],
-            "certificateDays": None if certificate is None else round(certificate.days_left(sources.wall_time()), 1),
+            "certificateDays": None
+            if certificate is None
+            else round((certificate.expires - sources.wall_time()) / DAY_SECONDS, 1),
             "counts": self._counts(),
             "totals": self._totals(),
             "limits": {name: count for name, count in (metrics.limits | hub.evictions).items() if count},

@@ -19,8 +19,10 @@ from signald.monitoring.stalls import StallService
 from signald.operations.admin import make_admin
 from signald.operations.admin_state import AdminState
 from signald.operations.admin_token import AdminToken
+from signald.operations.degradations import PROBLEMS, WARNINGS, find_problems, find_warnings
 from signald.operations.endpoints import make_operations_site
-from signald.operations.prometheus import Sources, make_registry
+from signald.operations.metric_sources import Sources
+from signald.operations.prometheus import make_registry
 from signald.server.listening import accept_connections, bind
 from signald.server.socket_activation import OPERATIONS
 
@@ -138,18 +140,19 @@ class OperationsService(MultiService):
         self.log.configure(config.log)
 
     def update_readiness(self) -> None:
-        """Check the certificate and the number of connections, and update the readiness that the probe reports."""
-        sources = self._sources
-        certificate = sources.certificate
-        ended = certificate is not None and certificate.days_left(sources.wall_time()) < 0
-        for holds, name, sentence in (
-            (ended, "certificate-ended", "The certificate has ended."),
-            (sources.is_full(), "full", "There are as many connections as there may be."),
-        ):
-            if holds:
-                sources.readiness.set_problem(name, sentence)
+        """Check what the daemon depends on, and update the readiness that the probe reports."""
+        sources, readiness = self._sources, self._sources.readiness
+        problems, warnings = find_problems(sources), find_warnings(sources)
+        for name in PROBLEMS:
+            if name in problems:
+                readiness.set_problem(name, PROBLEMS[name])
             else:
-                sources.readiness.clear_problem(name)
+                readiness.clear_problem(name)
+        for name in WARNINGS:
+            if name in warnings:
+                readiness.set_warning(name, WARNINGS[name])
+            else:
+                readiness.clear_warning(name)
 
     def startService(self) -> None:
         """Begin to accept the operator's TCP connections."""

@@ -2,90 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from enum import Enum
-from itertools import accumulate
 
-from attrs import field, frozen
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from signald import __version__
-from signald.core.directory import Directory
-from signald.core.hub import Hub
 from signald.core.sessions import SessionState
 from signald.core.users import UserState
-from signald.monitoring.metrics import Histogram, Metrics, message_label
-from signald.monitoring.readiness import Readiness
-from signald.server.port import SignalingPort
-from signald.tls.certificates import Certificate
+from signald.monitoring.metrics import message_label
+from signald.operations.declared_metrics import Declared, Family, Kind, Values
+from signald.operations.metric_sources import Sources
+from signald.operations.surroundings import SURROUNDINGS, surrounding_metrics
 
-__all__ = ["OWN_METRICS", "Declared", "Kind", "Sources", "make_registry"]
-
-Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
-
-_Values = dict[tuple[str, ...], float]
-"""The values of a metric by the values of its labels."""
-
-
-class Kind(Enum):
-    """The Prometheus type of a metric."""
-
-    GAUGE = "gauge"
-    COUNTER = "counter"
-    HISTOGRAM = "histogram"
-
-
-@frozen
-class Declared:
-    """The declaration of a metric.
-
-    Attributes:
-        name: the name of the metric family; the samples of a counter have the suffix `_total`.
-        kind: the type of the metric.
-        help: the help text.
-        labels: the names of the labels; clients cannot add label values, which all come from lists in the code.
-
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    labels: tuple[str, ...] = ()
-
-    @property
-    def full_name(self) -> str:
-        """The name of the samples, which queries use."""
-        return f"{self.name}_total" if self.kind is Kind.COUNTER else self.name
-
-    def with_values(self, values: Mapping[tuple[str, ...], float]) -> Family:
-        """Return the metric with these values, by the values of its labels."""
-        family: CounterMetricFamily | GaugeMetricFamily
-        make = CounterMetricFamily if self.kind is Kind.COUNTER else GaugeMetricFamily
-        family = make(self.name, self.help, labels=self.labels)
-        for labels, value in values.items():
-            family.add_metric(labels, value)
-        return family
-
-    def with_value(self, value: float) -> Family:
-        """Return a metric without labels with this value."""
-        return self.with_values({(): value})
-
-    def with_histogram(self, histogram: Histogram) -> Family:
-        """Return the metric with cumulative buckets: each counts all observations up to its upper bound."""
-        bounds = [*(str(bound) for bound in histogram.bounds), "+Inf"]
-        buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
-        return HistogramMetricFamily(self.name, self.help, buckets=buckets, sum_value=histogram.total)
-
+__all__ = ["OWN_METRICS", "make_registry"]
 
 _BUILD = Declared("signald_build_info", Kind.GAUGE, "1, with the version that runs.", ("version",))
 _READY = Declared("signald_ready", Kind.GAUGE, "Whether new clients are welcome: 1 or 0.")
 _DRAINING = Declared("signald_draining", Kind.GAUGE, "Whether the server is stopping: 1 or 0.")
-_CERTIFICATE = Declared(
-    "signald_certificate_days_left", Kind.GAUGE, "Days until the certificate ends; negative after that. Only with TLS."
-)
 _WEBSOCKETS = Declared("signald_websockets", Kind.GAUGE, "Open WebSockets.", ("dialect", "scheme"))
 _OPENED = Declared(
     "signald_websockets_opened", Kind.COUNTER, "WebSockets that were ever opened.", ("dialect", "scheme")
@@ -149,49 +84,11 @@ _FORWARD = Declared(
 )
 _LAG = Declared("signald_reactor_lag_seconds", Kind.HISTOGRAM, "By how much the reactor was late, ten times a second.")
 _STALLS = Declared("signald_reactor_stalls", Kind.COUNTER, "How often the reactor was late by more than 0.1 s.")
-_JOURNAL = Declared("signald_journal_bytes", Kind.GAUGE, "The size of the journal of users and sessions.")
-_JOURNAL_DEGRADED = Declared(
-    "signald_journal_degraded",
-    Kind.GAUGE,
-    "Whether the journal cannot be written, so that a crash would end all sessions: 1 or 0.",
-)
 _LOG_LINES = Declared("signald_log_lines", Kind.COUNTER, "Lines that the log wrote.")
 _LOG_DROPPED = Declared("signald_log_lines_dropped", Kind.COUNTER, "Lines that the log could not write.")
 
-OWN_METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Declared))
+OWN_METRICS = (*(value for value in list(globals().values()) if isinstance(value, Declared)), *SURROUNDINGS)
 """Every metric that signald itself declares, without those of the process and of Python."""
-
-
-@frozen
-class Sources:
-    """The parts of the daemon that metrics are read from.
-
-    Attributes:
-        metrics: the counters of events.
-        hub: the hub with the users, the sessions and the mailboxes.
-        directory: the clients without sessions.
-        rooms: the clients in rooms.
-        readiness: whether the daemon accepts new clients.
-        signaling: the ports that serve WebSockets.
-        http_connections: a function that returns the number of TCP connections that have not become WebSockets.
-        certificate: the certificate for TLS clients; None without TLS.
-        log_lines: a function that returns the numbers of lines that the log has written and dropped.
-        is_full: a function that returns whether the limit of connections is reached.
-        wall_time: a function that returns the wall time in seconds since the epoch.
-
-    """
-
-    metrics: Metrics
-    hub: Hub
-    directory: Directory
-    rooms: Directory
-    readiness: Readiness
-    signaling: Sequence[SignalingPort]
-    http_connections: Callable[[], int]
-    certificate: Certificate | None
-    log_lines: Callable[[], tuple[int, int]]
-    is_full: Callable[[], bool]
-    wall_time: Callable[[], float] = field(default=time.time)
 
 
 def make_registry(sources: Sources) -> CollectorRegistry:
@@ -215,18 +112,17 @@ class _Collector(Collector):
         yield _BUILD.with_values({(__version__,): 1})
         yield _READY.with_value(sources.readiness.ready)
         yield _DRAINING.with_value(sources.readiness.draining)
-        if sources.certificate is not None:
-            yield _CERTIFICATE.with_value(sources.certificate.days_left(sources.wall_time()))
         yield from self._connections()
         yield from self._hub()
         yield from self._messages()
         yield from self._process()
+        yield from surrounding_metrics(sources)
 
     def _connections(self) -> Iterator[Family]:
         metrics, signaling = self._sources.metrics, self._sources.signaling
         dialects = {dialect.__name__.lower() for port in signaling for dialect in port.rule.dialects.values()}
         keys = [(dialect, port.scheme) for dialect in sorted(dialects) for port in signaling]
-        opened: _Values = {key: metrics.opened.get(key, 0) for key in keys}
+        opened: Values = {key: metrics.opened.get(key, 0) for key in keys}
         yield _WEBSOCKETS.with_values({key: opened[key] - metrics.closed.get(key, 0) for key in keys})
         yield _OPENED.with_values(opened)
         yield _HTTP.with_value(self._sources.http_connections())
@@ -255,7 +151,7 @@ class _Collector(Collector):
     def _messages(self) -> Iterator[Family]:
         metrics = self._sources.metrics
         given_up = self._sources.hub.evictions | self._sources.directory.waiting.refused
-        received: _Values = {(message_label(type_), "valid"): count for type_, count in metrics.received.items()}
+        received: Values = {(message_label(type_), "valid"): count for type_, count in metrics.received.items()}
         received |= {(message_label(type_), "malformed"): count for type_, count in metrics.malformed.items()}
         yield _RECEIVED.with_values(received)
         yield _UNKNOWN_KEYS.with_values(
@@ -271,16 +167,14 @@ class _Collector(Collector):
         metrics = self._sources.metrics
         yield _LAG.with_histogram(metrics.lag)
         yield _STALLS.with_value(metrics.stalls)
-        yield _JOURNAL.with_value(metrics.journal_bytes)
-        yield _JOURNAL_DEGRADED.with_value(metrics.journal_degraded)
         written, dropped = self._sources.log_lines()
         yield _LOG_LINES.with_value(written)
         yield _LOG_DROPPED.with_value(dropped)
 
 
-def _by_state(found: Iterable[Enum], *states: Enum) -> _Values:
+def _by_state(found: Iterable[Enum], *states: Enum) -> Values:
     """Count the occurrences of each of the states."""
-    counts: _Values = {(state.value,): 0 for state in states}
+    counts: Values = {(state.value,): 0 for state in states}
     for state in found:
         key = (state.value,)
         if key in counts:

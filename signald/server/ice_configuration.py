@@ -37,6 +37,12 @@ class IceConfiguration:
         """
         return partial(self._apply, settings, read_turn(settings))
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Return the numbers of TURN URLs in force, and of credentials that were made for members."""
+        turn = self.switchboard.turn
+        return 0 if turn is None else len(turn.urls), self.switchboard.turn_credentials
+
     def _apply(self, settings: Ice, turn: Turn | None) -> None:
         hub = self.switchboard.hub.ice
         if (settings.servers, turn, settings.relay_only) == (hub.servers, self.switchboard.turn, hub.relay_only):

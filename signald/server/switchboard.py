@@ -89,6 +89,7 @@ class Switchboard:
         calls: logs what happens to connections, users and sessions.
         sent: the events that were sent so far.
         decided: the decisions that were asked for so far.
+        turn_credentials: the TURN credentials that were made so far.
 
     """
 
@@ -106,6 +107,7 @@ class Switchboard:
     calls: CallLog = field(init=False)
     sent: int = field(init=False, default=0)
     decided: int = field(init=False, default=0)
+    turn_credentials: int = field(init=False, default=0)
     _connections: dict[PeerId, Connection | None] = field(init=False, factory=dict)
     """None for a connection that failed: it is closing and is sent nothing more, and the hub awaits its end."""
 
@@ -421,6 +423,7 @@ class Switchboard:
                 added = (
                     () if self.turn is None else (self.turn.server_for(self.hub.references.of_user(user), self.wall()),)
                 )
+                self.turn_credentials += len(added)
                 self._send(peer, evolve(event, ice_servers=(*event.ice_servers, *added)))
             case Close(peer, code):
                 connection = self._connections.get(peer)

@@ -125,9 +125,15 @@ class LocalCertificate:
         """Whether the certificate is valid for a host, which is an address or a DNS name in lower case."""
         return _covers(self._pair.leaf, name)
 
-    def days_left(self, now: float) -> float:
-        """Return the days until the certificate or its authority expires, whichever is first; negative afterwards."""
-        return min(_days_left(self._pair.leaf, now), _days_left(self._authority.certificate, now))
+    @property
+    def expires(self) -> float:
+        """When the certificate or its authority expires, whichever is first, in seconds since the epoch."""
+        return min(_expires(self._pair.leaf), _expires(self._authority.certificate))
+
+    def is_expiring(self, now: float) -> bool:
+        """Whether the certificate expires so soon that its renewal must have failed, or the authority does."""
+        both = self._pair.leaf, self._authority.certificate
+        return any(_expiry_warning(self._directory, certificate, now) for certificate in both)
 
     def check(self, now: float, names: Names) -> CertificateReport:
         """Issue the certificate again if necessary.
@@ -268,9 +274,14 @@ class SuppliedCertificate:
         """Whether the certificate is valid for a host, which is an address or a DNS name in lower case."""
         return _covers(self._pair.leaf, name)
 
-    def days_left(self, now: float) -> float:
-        """Return the days until the certificate expires; negative afterwards."""
-        return _days_left(self._pair.leaf, now)
+    @property
+    def expires(self) -> float:
+        """When the certificate expires, in seconds since the epoch."""
+        return _expires(self._pair.leaf)
+
+    def is_expiring(self, now: float) -> bool:
+        """Whether the certificate expires so soon that its renewal must have failed."""
+        return bool(_expiry_warning(self._certificate, self._pair.leaf, now))
 
     def check(self, now: float, names: Names) -> CertificateReport:
         """Read the files again if they changed. If the pair is invalid, the one in use stays, and the report says why.
@@ -360,7 +371,7 @@ def _covers(certificate: x509.Certificate, name: str) -> bool:
 
 
 Certificate = LocalCertificate | SuppliedCertificate
-"""Either class: `check_seconds`, `tls`, `initial_report`, `check`, `prepare`, `covers` and `days_left` are the same."""
+"""Either class: `check_seconds`, `tls`, `initial_report`, `expires`, and all methods without `_` are the same."""
 
 
 def _file_state(path: Path) -> tuple[int, ...] | None:
@@ -380,16 +391,15 @@ def _file_state(path: Path) -> tuple[int, ...] | None:
     )
 
 
-def _days_left(certificate: x509.Certificate, now: float) -> float:
-    """Return the days until a certificate expires; negative afterwards."""
-    return (certificate.not_valid_after_utc.timestamp() - now) / DAY
+def _expires(certificate: x509.Certificate) -> float:
+    return certificate.not_valid_after_utc.timestamp()
 
 
 def _expiry_warning(path: Path, certificate: x509.Certificate, now: float) -> list[str]:
     """Return a warning if a certificate expires soon, which for one of fewer than 90 days is proportionally later."""
     life = (certificate.not_valid_after_utc - certificate.not_valid_before_utc).total_seconds() / DAY
     for days in WARNING_DAYS:
-        if _days_left(certificate, now) < days * min(1.0, life / _USUAL_DAYS):
+        if _expires(certificate) - now < days * DAY * min(1.0, life / _USUAL_DAYS):
             day = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
             return [f"The certificate in {path} expires on {day}, in fewer than {days} days: check its renewal."]
     return []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.web.iweb import IAgent, IResponse
@@ -20,6 +23,7 @@ from signald.auth.webhook import Webhook as WebhookClient
 from signald.config.settings import Tokens, Webhook
 from signald.core.budgets import GuessBudgets
 from signald.core.registry import MemoryRegistry
+from signald.core.webhook_results import WebhookResult
 from signald.net.http_client import client_of, post
 
 SECRET = b"tests alone know this secret of theirs"
@@ -69,9 +73,20 @@ def make_chain(
     return TokenLink(tokens, registry, wall, next=asking)
 
 
+def jwks(**members: object) -> str:
+    """Return a JWKS with one new Ed25519 key, which has further members."""
+    public = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    x = base64.urlsafe_b64encode(public).rstrip(b"=").decode()
+    return json.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x, **members}]})
+
+
+def ignore_result(result: WebhookResult, seconds: float) -> None:
+    """Take the result of a question to the webhook, in place of the metrics."""
+
+
 def open_access(registry: MemoryRegistry, guesses: GuessBudgets, run: Run, clock: Clock) -> TokenLink:
     """Build an authorization chain that requires no tokens and calls no webhook."""
-    webhook = WebhookClient(Webhook(), partial(post, client_of(Agent())), clock, time.time, lambda: "id")
+    webhook = WebhookClient(Webhook(), partial(post, client_of(Agent())), clock, time.time, lambda: "id", ignore_result)
     return make_chain(registry, guesses, TokenVerifier(Tokens()), webhook, run, clock, time.time)
 
 

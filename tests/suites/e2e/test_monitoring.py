@@ -8,6 +8,7 @@ import json
 import signal
 import socket
 import ssl
+import time
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ class ScrapeTests(MonitoringTestCase):
         self.assertGreaterEqual(self.sample("signald_tls_handshake_seconds_count"), 2)
         self.assertEqual(self.sample("signald_websocket_handshake_seconds_count"), 2)
         self.assertGreater(self.sample("signald_received_bytes_total"), 500)
-        self.assertGreater(self.sample("signald_certificate_days_left"), 30)
+        self.assertGreater(self.sample("signald_certificate_expiry_timestamp_seconds"), time.time() + 30 * 86400)
         self.assertGreater(self.sample("process_resident_memory_bytes"), 1e6)
         host.close()
         until(lambda: self.sample("signald_users", state="away") == 1, SECONDS, "the host to be away")

@@ -40,7 +40,7 @@ from signald.dialects.dialect import Dialect
 from signald.dialects.serde import Serde
 from signald.net.http_client import client_of, post
 from signald.server.switchboard import Switchboard
-from tests.support.access import FORGED, NOW, SECRET, Agent, make_chain, minted
+from tests.support.access import FORGED, NOW, SECRET, Agent, ignore_result, make_chain, minted
 from tests.support.connections import MemoryConnection
 from tests.support.world import HOME, HOST_SECRET, TICKETS, counting_bytes
 
@@ -59,7 +59,7 @@ class FakeWebhook(Webhook):
     """
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(Settings(), partial(post, client_of(Agent())), clock, lambda: NOW, lambda: "id")
+        super().__init__(Settings(), partial(post, client_of(Agent())), clock, lambda: NOW, lambda: "id", ignore_result)
         self.questions: list[Question] = []
         self.verdict: Verdict | Deferred[Verdict] = None
 
@@ -136,7 +136,7 @@ class AuthorizationCase(SynchronousTestCase):
         self.registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
         self.tokens = TokenVerifier(self.settings)
         webhook = webhook or Webhook(
-            Settings(), partial(post, client_of(Agent())), self.clock, lambda: self.now, lambda: "id"
+            Settings(), partial(post, client_of(Agent())), self.clock, lambda: self.now, lambda: "id", ignore_result
         )
         chain = make_chain(
             self.registry, hub.guesses, self.tokens, webhook, maybeDeferred, self.clock, lambda: self.now

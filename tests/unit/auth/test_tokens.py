@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.auth.token_claims import TokenError
+from signald.auth.token_keys import keys_end
 from signald.auth.tokens import TokenVerifier
 from signald.config.settings import Tokens
 from signald.config.values import ConfigError
@@ -26,6 +27,7 @@ from signald.core.errors import ErrorCode, SignalError
 from signald.core.messages import Role
 from signald.core.token_need import TokenNeed
 from tests.support.access import NOW, SECRET, minted
+from tests.support.certificates import self_signed
 
 ED25519 = Ed25519PrivateKey.generate()
 RSA = generate_private_key(65537, 2048)
@@ -415,6 +417,34 @@ class KeySetTests(VerifierCase):
         TokenVerifier(settings).verify(minted(ED25519, "EdDSA", {"kid": "a"}), NOW)
         for kid in "bcd":
             self.assertIs(self.refusal(minted(RSA, "RS256", {"kid": kid}), settings), ErrorCode.TOKEN_INVALID)
+
+    def test_ends(self) -> None:
+        """A key ends by its `exp` or its certificate, whichever is first; what is malformed says nothing."""
+        leaf = self_signed(generate_curve_key(SECP256R1())).leaf
+        certificate = base64.b64encode(leaf.public_bytes(serialization.Encoding.DER)).decode()
+        end = leaf.not_valid_after_utc.timestamp()
+        wrong: list[dict[str, Any]] = [{"exp": value} for value in ("5", True, None, [], -1, 1e300)]
+        wrong += [{"x5c": value} for value in ("x", [], [5], ["%"], ["aaaa"], {})]
+        cases: tuple[tuple[dict[str, Any], float | None], ...] = (
+            ({}, None),
+            ({"exp": 5}, 5.0),
+            ({"x5c": [certificate]}, end),
+            ({"exp": 5.5, "x5c": [certificate]}, 5.5),
+            ({"exp": end + 1, "x5c": [certificate]}, end),
+            *((one, None) for one in wrong),
+        )
+        for members, expected in cases:
+            keys = TokenVerifier(self.jwks(self.jwk(ED25519, "EdDSA", **members))).keys
+            self.assertEqual([key.expires for key in keys], [expected], members)
+
+    def test_end_of_all_keys(self) -> None:
+        """The keys end with the last of them, if each says when it ends; such a key is used nevertheless."""
+        one, other = self.jwk(ED25519, "EdDSA", kid="a"), self.jwk(RSA, "RS256", kid="b")
+        self.assertEqual(keys_end(TokenVerifier(self.jwks({**one, "exp": 5}, {**other, "exp": 7})).keys), 7.0)
+        self.assertIsNone(keys_end(TokenVerifier(self.jwks({**one, "exp": 5}, other)).keys))
+        self.assertIsNone(keys_end(()))
+        verifier = TokenVerifier(self.jwks({**one, "exp": 5}))
+        verifier.verify(minted(ED25519, "EdDSA", headers={"kid": "a"}), NOW)
 
     def test_invalid_sets(self) -> None:
         """An invalid JWKS is an error that names the file."""

@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Any, cast
 
 from attrs import evolve
+from OpenSSL import SSL
+from service_identity import VerificationError
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost, DNSLookupError
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.client import ResponseDone
+from twisted.web.client import ResponseDone, ResponseNeverReceived
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
 from signald.auth.webhook import Webhook
+from signald.auth.webhook_failures import classify_failure
 from signald.auth.webhook_rules import check_webhook
 from signald.config.settings import Webhook as Settings
 from signald.config.values import ConfigError
@@ -32,6 +36,7 @@ from signald.core.limits import AddressKey
 from signald.core.messages import Role, SessionId, Traits, UserId
 from signald.core.session_settings import Settings as SessionSettings
 from signald.core.webhook_messages import Question, Verdict, make_question, read_answer
+from signald.core.webhook_results import WebhookResult
 from signald.net.http_client import client_of, post
 from tests.support.access import NOW, Agent
 from tests.support.world import HOME
@@ -73,6 +78,7 @@ class WebhookCase(SynchronousTestCase):
         """Configure a webhook."""
         self.clock = Clock()
         self.agent = Agent()
+        self.results: list[tuple[WebhookResult, float]] = []
         self.secret = Path(self.mktemp())
         self.secret.write_bytes(SECRET + b"\n")
         self.secret.chmod(0o600)
@@ -81,7 +87,12 @@ class WebhookCase(SynchronousTestCase):
 
     def make_webhook(self, settings: Settings) -> Webhook:
         """Create a webhook with these settings."""
-        return Webhook(settings, partial(post, client_of(self.agent)), self.clock, lambda: NOW + 0.5, lambda: "msg")
+        send = partial(post, client_of(self.agent))
+        return Webhook(settings, send, self.clock, lambda: NOW + 0.5, lambda: "msg", self.observe)
+
+    def observe(self, result: WebhookResult, seconds: float) -> None:
+        """Record the end of a question."""
+        self.results.append((result, seconds))
 
     def answer(self, body: object, code: int = 200) -> None:
         """Respond to the oldest pending request."""
@@ -280,6 +291,82 @@ class FailureTests(WebhookCase):
             self.agent.requests.pop(0)
         self.answer({"allow": True})
         self.assertIsNone(self.successResultOf(again))
+
+
+class ResultTests(WebhookCase):
+    """The end of each question is counted with its kind and its time."""
+
+    def ask(self, question: Question = OPENING) -> None:
+        """Ask, and let half a second pass."""
+        self.webhook.ask(question, HOME)
+        self.clock.advance(0.5)
+
+    def test_answers(self) -> None:
+        """Both verdicts are answers, with the time since the question; a cached answer is not counted."""
+        self.ask()
+        self.assertEqual((self.webhook.open_questions, self.results), (1, []))
+        self.answer({"allow": True})
+        self.ask()
+        self.ask(JOINING)
+        self.answer({"allow": False})
+        self.assertEqual(self.results, [(WebhookResult.ALLOWED, 0.5), (WebhookResult.REFUSED, 0.5)])
+        self.assertEqual((self.webhook.open_questions, self.webhook.is_failing), (0, False))
+
+    def test_failures(self) -> None:
+        """Each failure is counted by its kind, and the webhook is failing until its next answer."""
+        for error, kind in (
+            (ConnectError(), WebhookResult.UNREACHABLE),
+            (DNSLookupError(), WebhookResult.UNREACHABLE),
+            (ResponseNeverReceived([Failure(ConnectionDone())]), WebhookResult.UNREACHABLE),
+            (ResponseNeverReceived([Failure(SSL.Error())]), WebhookResult.TLS),
+            (ResponseNeverReceived([Failure(ConnectionLost()), Failure(VerificationError([]))]), WebhookResult.TLS),
+            (ResponseNeverReceived([KeyError()]), WebhookResult.ERROR),
+            (KeyError(), WebhookResult.ERROR),
+        ):
+            self.results.clear()
+            self.ask()
+            self.agent.requests.pop(0)[-1].errback(error)
+            if self.agent.requests:
+                # The request was repeated, since the connection ended without a response.
+                self.agent.requests.pop(0)[-1].errback(error)
+            self.assertEqual(self.results, [(kind, 0.5)], error)
+            self.assertTrue(self.webhook.is_failing)
+        self.assertEqual((classify_failure(None), self.webhook.open_questions), (WebhookResult.ERROR, 0))
+
+    def test_unusable_answers(self) -> None:
+        """Another status and a body that is no answer are different kinds."""
+        self.ask()
+        self.answer({"allow": True}, code=401)
+        self.ask()
+        self.answer("yes")
+        self.assertEqual([kind for kind, _ in self.results], [WebhookResult.STATUS, WebhookResult.BAD_ANSWER])
+        self.ask()
+        self.answer({"allow": False})
+        self.assertFalse(self.webhook.is_failing)
+
+    def test_timeout(self) -> None:
+        """A question without an answer ends by its timeout."""
+        self.webhook.ask(OPENING, HOME)
+        self.clock.advance(2.0)
+        self.assertEqual(self.results, [(WebhookResult.TIMEOUT, 2.0)])
+
+    def test_no_turn(self) -> None:
+        """That too many questions wait is counted, and says nothing about the service."""
+        for count in range(8 + 128 + 1):
+            self.webhook.ask(evolve(OPENING, user=str(count)), HOME)
+        self.assertEqual(self.results, [(WebhookResult.NO_TURN, 0.0)])
+        self.assertFalse(self.webhook.is_failing)
+
+    def test_after_a_reload(self) -> None:
+        """A reload forgets that the service before failed, and what comes from that one later changes nothing."""
+        self.ask()
+        self.answer(b"", code=500)
+        self.ask()
+        self.webhook.prepare(self.settings)()
+        self.assertFalse(self.webhook.is_failing)
+        self.answer(b"", code=500)
+        self.assertFalse(self.webhook.is_failing)
+        self.assertEqual(len(self.results), 2)
 
 
 class CacheTests(WebhookCase):

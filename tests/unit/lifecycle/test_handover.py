@@ -37,7 +37,7 @@ class Process:
         self.clock = Clock()
         self.switchboard: Switchboard = make_switchboard(self.clock)
         self.journal = make_journal(self.switchboard, directory, self.clock)
-        self.handover = Handover(self.switchboard, StateFile(directory), self.journal, MOST)
+        self.handover = Handover(self.switchboard, StateFile(directory), self.journal, MOST, self.journal.metrics)
 
     def open(self) -> MemoryConnection:
         """Connect a client of the native dialect."""
@@ -76,6 +76,7 @@ class HandoverTestCase(SynchronousTestCase):
     def start_next(self, seconds: float = 1.0) -> Process:
         """Start the next process, `seconds` after the state was saved."""
         later = Process(self.directory)
+        self.metrics = later.journal.metrics
         later.handover.restore(NOW + seconds)
         return later
 
@@ -102,6 +103,7 @@ class HandoverTests(HandoverTestCase):
         self.assertEqual([body["type"] for body in bodies], ["welcome", "message"])
         self.assertEqual((bodies[0]["resumed"], bodies[1]["content"]), ("everything", "before"))
         self.assertEqual(self.event_names(), ["state-written", "state-restored"])
+        self.assertEqual((self.metrics.state_written, self.metrics.state_degraded), (NOW, False))
 
     def test_nothing_happens_after_the_state(self) -> None:
         """After the save, messages are neither delivered nor counted, and no member is notified of a disconnect."""
@@ -172,6 +174,7 @@ class HandoverTests(HandoverTestCase):
         path.write_bytes(path.read_bytes()[:-1])
         self.assertEqual(self.start_next().switchboard.hub.users, {})
         self.assertEqual(self.event_names(), ["state-written", "state-damaged"])
+        self.assertTrue(self.metrics.state_degraded)
 
     def test_a_fault_in_restoring(self) -> None:
         """An exception during the restore is logged, the file is set aside, and the process starts without users."""
@@ -182,6 +185,7 @@ class HandoverTests(HandoverTestCase):
         later.handover.restore(NOW + 1)
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
         self.assertEqual(self.event_names(), ["state-written", "state-unusable"])
+        self.assertTrue(later.journal.metrics.state_degraded)
         self.assertEqual((hub.users, later.switchboard.registry.users), ({}, {}))
         self.assertEqual(self.file_names(), {"state.damaged", "journal"})
 
@@ -239,6 +243,7 @@ class HandoverTests(HandoverTestCase):
         (self.directory / FILE_NAME).mkdir()
         self.assertEqual(self.start_next().switchboard.hub.users, {})
         self.assertEqual(self.event_names(), ["state-unreadable"])
+        self.assertTrue(self.metrics.state_degraded)
 
     def test_clients_that_cannot_come_back(self) -> None:
         """Clients of the original dialect cannot reconnect, so that neither they nor their sessions are restored."""
@@ -354,6 +359,7 @@ class CrashTests(HandoverTestCase):
         self.assertEqual(self.survival(later), "membership")
         self.assertEqual(list(later.switchboard.hub.users), [self.host_user])
         self.assertEqual(self.event_names(), ["journal-restored", "journal-damaged"])
+        self.assertTrue(self.metrics.state_degraded)
         [event] = [event for event in self.events if event.get("event") == "journal-damaged"]
         self.assertEqual((event["damaged"], event["dropped"]), (1, 1))
         self.assertEqual(self.file_names(), {"journal", "journal.damaged"})
@@ -372,6 +378,7 @@ class CrashTests(HandoverTestCase):
         self.path.chmod(0o644)
         self.assertEqual(self.start_next().switchboard.hub.users, {})
         self.assertEqual(self.event_names(), ["journal-refused"])
+        self.assertTrue(self.metrics.state_degraded)
         self.assertEqual(self.file_names(), {"journal", "journal.damaged"})
 
     def test_a_link(self) -> None:
@@ -382,6 +389,7 @@ class CrashTests(HandoverTestCase):
         self.path.symlink_to(elsewhere)
         self.assertEqual(self.start_next().switchboard.hub.users, {})
         self.assertEqual(self.event_names(), ["journal-unreadable"])
+        self.assertTrue(self.metrics.state_degraded)
         self.assertEqual(elsewhere.read_bytes(), content)
         self.assertEqual(self.file_names(), {"journal", "elsewhere"})
 
@@ -392,6 +400,7 @@ class CrashTests(HandoverTestCase):
         later.handover.restore(NOW + 1)
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
         self.assertEqual(self.event_names(), ["journal-unusable"])
+        self.assertTrue(later.journal.metrics.state_degraded)
         self.assertEqual(self.file_names(), {"journal", "journal.damaged"})
 
     def test_a_directory_without_room(self) -> None:

@@ -411,6 +411,7 @@ class FullDiskTests(JournalTestCase):
         self.assertEqual(self.users(), set(self.switchboard.hub.users))
         self.assertFalse(self.journal.metrics.journal_degraded)
         self.assertEqual(self.journal.metrics.journal_bytes, self.path.stat().st_size)
+        self.assertEqual(self.journal.metrics.journal_written, self.journal.wall())
         self.assertEqual(self.journal.readiness.warnings, {})
         self.client("four")
         self.assertEqual(len(self.users()), 3)

@@ -20,7 +20,8 @@ from signald.config.sources import Effective, load
 from signald.config.values import ConfigError
 from signald.core.ice_server import IceServer
 from signald.core.limits import Limits
-from signald.lifecycle.reloading import ConfigReloader
+from signald.lifecycle.reloading import SOURCE, ConfigReloader
+from signald.monitoring.metrics import Metrics
 
 
 class ReloadingTests(SynchronousTestCase):
@@ -36,7 +37,9 @@ class ReloadingTests(SynchronousTestCase):
         self.refusals: dict[str, Exception] = {}
         self.faults: dict[str, Exception] = {}
         parts = {name: partial(self.prepare, name) for name in ("ice", "tokens")}
-        self.reloader = ConfigReloader(self.old, self.load, parts)
+        self.now = 100.0
+        self.metrics = Metrics()
+        self.reloader = ConfigReloader(self.old, self.load, parts, self.metrics, lambda: self.now)
         self.seen = EventLoggingObserver()
         globalLogPublisher.addObserver(self.seen)
         self.addCleanup(globalLogPublisher.removeObserver, self.seen)
@@ -70,6 +73,38 @@ class ReloadingTests(SynchronousTestCase):
         self.assertEqual([name for name, _ in self.applied], ["ice", "tokens"])
         self.assertEqual((self.event_names(), self.reloader.config), (["reloaded"], self.old))
         self.assertTrue(next(iter(self.seen))["settings"].startswith("nothing, since no setting"))
+
+    def result(self) -> tuple[bool, float, dict[str, int]]:
+        """Return the metrics of reloads: whether the last succeeded, when the configuration was read, and failures."""
+        return (
+            self.metrics.reload_succeeded,
+            self.metrics.configuration_read,
+            {part: count for part, count in self.metrics.reload_failures.items() if count},
+        )
+
+    def test_metrics(self) -> None:
+        """The metrics tell whether the last reload succeeded, when the configuration was read, and who was to blame."""
+        self.assertEqual(self.metrics.reload_failures, {SOURCE: 0, "ice": 0, "tokens": 0})
+        self.assertEqual(self.result(), (True, 100.0, {}))
+        self.now, self.refusals = 101.0, {"tokens": ConfigError("The file of keys is damaged.")}
+        self.reloader.reload()
+        self.assertEqual(self.result(), (False, 100.0, {"tokens": 1}))
+        self.now, self.refusals = 102.0, {}
+        self.reloader.reload()
+        self.assertEqual(self.result(), (True, 102.0, {"tokens": 1}))
+        self.now, self.wanted = 103.0, ConfigError("line 1: x")
+        self.reloader.reload()
+        self.assertEqual(self.result(), (False, 102.0, {"tokens": 1, SOURCE: 1}))
+
+    def test_metrics_after_an_error(self) -> None:
+        """A reload that ends by an unexpected error, or that leaves a part out, has not succeeded."""
+        self.now, self.refusals = 101.0, {"tokens": RuntimeError("unexpected")}
+        self.assertRaises(RuntimeError, self.reloader.reload)
+        self.assertEqual(self.result(), (False, 100.0, {}))
+        self.refusals, self.faults = {}, {"ice": RuntimeError("unexpected")}
+        self.reloader.reload()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(self.result(), (False, 100.0, {"ice": 1}))
 
     def test_doubtful_settings(self) -> None:
         """What hardly anybody can want is in force, and is warned of with its position."""

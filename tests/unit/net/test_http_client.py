@@ -15,8 +15,9 @@ from twisted.test.iosim import FakeTransport, IOPump, connect
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import URI, ResponseFailed, ResponseNeverReceived
 
-from signald.net.http_client import MOST_ANSWER_BYTES, UnusableAnswerError, client_of, make_client, post
+from signald.net.http_client import MOST_ANSWER_BYTES, client_of, make_client, post
 from signald.net.request_urls import is_usable
+from signald.net.unusable_answer import UnusableAnswerError
 from tests.support.access import Agent
 
 URL = "http://127.0.0.1:8080/may"

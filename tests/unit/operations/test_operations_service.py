@@ -9,27 +9,18 @@ from typing import Any, cast
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.settings import Config, LogLevel, Operations
+from signald.config.settings import Config, LogLevel, Operations, Tokens, Webhook
 from signald.config.settings import Log as Settings
 from signald.config.values import ConfigError
 from signald.core.limits import Limits
 from signald.monitoring.logs import Log
 from signald.operations.admin_token import Check
+from signald.operations.degradations import WARNINGS
 from signald.operations.operations_service import READINESS_SECONDS, OperationsService
 from signald.server.socket_activation import OPERATIONS
-from tests.support.operations_world import OperationsWorld
+from tests.support.access import jwks
+from tests.support.operations_world import FakeCertificate, OperationsWorld
 from tests.support.reactors import AdoptingReactor
-
-
-class ExpiringCertificate:
-    """A certificate that has only a number of days left."""
-
-    def __init__(self) -> None:
-        self.days = 1.0
-
-    def days_left(self, now: float) -> float:
-        """Return the number of days left."""
-        return self.days
 
 
 class OperationsServiceTests(SynchronousTestCase):
@@ -38,9 +29,9 @@ class OperationsServiceTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Create a reactor in memory, and sources with a certificate that expires in a day."""
         self.reactor = AdoptingReactor()
-        self.world = OperationsWorld()
-        self.certificate = ExpiringCertificate()
-        self.sources = evolve(self.world.sources, certificate=cast(Any, self.certificate))
+        self.certificate = FakeCertificate()
+        self.world = OperationsWorld(self.certificate)
+        self.sources = self.world.sources
         self.stops = 0
 
     def make(
@@ -126,12 +117,37 @@ class OperationsServiceTests(SynchronousTestCase):
         """The daemon is not ready while its certificate is expired or its limit of connections is reached."""
         self.make()
         self.assertTrue(self.world.readiness.ready)
-        self.certificate.days, self.world.full = -0.1, True
+        self.certificate.expires, self.world.full = -0.1, True
         self.reactor.advance(READINESS_SECONDS)
         self.assertEqual(list(self.world.readiness.reasons), ["certificate-ended", "full"])
-        self.certificate.days, self.world.full = 90.0, False
+        self.certificate.expires, self.world.full = 86400.0, False
         self.reactor.advance(READINESS_SECONDS)
         self.assertTrue(self.world.readiness.ready)
+
+    def test_what_is_degraded(self) -> None:
+        """What is degraded is a warning of a daemon that is ready, until it is mended."""
+        self.make()
+        keys = Path(self.mktemp()).resolve()
+        self.assertEqual(self.world.readiness.warnings, {})
+        self.certificate.expiring = True
+        self.world.metrics.reload_succeeded, self.world.metrics.state_degraded = False, True
+        keys.write_text(jwks(exp=0))
+        self.world.tokens.prepare(Tokens(jwks_file=keys))()
+        secret = Path(self.mktemp()).resolve()
+        secret.touch(mode=0o600)
+        secret.write_text("x" * 32)
+        self.world.webhook.prepare(Webhook(url="https://a.example/", secret_file=secret))()
+        self.world.webhook.is_failing = True
+        self.world.now = 1.0
+        self.reactor.advance(READINESS_SECONDS)
+        self.assertTrue(self.world.readiness.ready)
+        self.assertEqual(self.world.readiness.warnings, WARNINGS)
+        self.certificate.expiring = False
+        self.world.metrics.reload_succeeded, self.world.metrics.state_degraded = True, False
+        self.world.tokens.prepare(Tokens())()
+        self.world.webhook.prepare(Webhook())()
+        self.reactor.advance(READINESS_SECONDS)
+        self.assertEqual(self.world.readiness.warnings, {})
 
     def test_a_reload(self) -> None:
         """A reload applies the level of the log, and a token that cannot be used raises ConfigError."""

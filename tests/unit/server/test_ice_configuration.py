@@ -56,6 +56,16 @@ class IceConfigurationTests(SynchronousTestCase):
             [{"urls": [URL], "username": username, "credential": credential, "expires": 600.0}],
         )
 
+    def test_counts(self) -> None:
+        """The TURN URLs in force and the credentials made for them are counted; a reload without any keeps the sum."""
+        self.assertEqual(self.ice.counts, (0, 0))
+        self.ice.prepare(self.settings)()
+        self.assertEqual(self.ice.counts, (1, 0))
+        self.host()
+        self.assertEqual(self.ice.counts, (1, 1))
+        self.ice.prepare(Ice())()
+        self.assertEqual(self.ice.counts, (0, 1))
+
     def test_another_secret(self) -> None:
         """A new secret gives members new credentials at once; applying the same settings again sends no event."""
         self.ice.prepare(self.settings)()

@@ -323,12 +323,15 @@ class LocalCheckTests(LocalCase):
         [early] = self.certificate.check(NOW - DAY, self.names).warnings
         self.assertIn(f"{self.directory}/ca.pem is not valid before 2026-03-01: check this machine's clock.", early)
 
-    def test_days_left(self) -> None:
-        """`days_left` counts to the expiry of the certificate or of its authority, whichever is first."""
-        self.assertEqual(self.certificate.days_left(self.end - DAY / 2), 0.5)
+    def test_expires(self) -> None:
+        """The certificate expires as its authority does, if that is earlier, and its renewal has failed by 14 days."""
+        self.assertEqual(self.certificate.expires, self.end)
+        self.assertFalse(self.certificate.is_expiring(self.end - 14 * DAY))
+        self.assertTrue(self.certificate.is_expiring(self.end - 14 * DAY + 1))
         late = NOW + 3640 * DAY
         self.certificate.check(late, self.names)
-        self.assertEqual(self.certificate.days_left(late), 10 - HOUR / DAY)
+        self.assertEqual(self.certificate.expires - late, 10 * DAY - HOUR)
+        self.assertTrue(self.certificate.is_expiring(late))
 
 
 class SuppliedCase(SynchronousTestCase):
@@ -409,10 +412,12 @@ class SuppliedLoadTests(SuppliedCase):
         [warning] = self.load().initial_report.expiry_warnings
         self.assertIn("is not valid before 2026-03-01", warning)
 
-    def test_days_left(self) -> None:
-        """`days_left` counts to the expiry of the certificate."""
-        self.assertEqual(self.load().days_left(NOW), 90)
-        self.assertEqual(self.load().days_left(NOW + 91 * DAY), -1)
+    def test_expires(self) -> None:
+        """The certificate has an end, and its renewal has failed when it has fewer than 14 days left."""
+        certificate = self.load()
+        self.assertEqual(certificate.expires, NOW + 90 * DAY)
+        self.assertFalse(certificate.is_expiring(NOW + 76 * DAY))
+        self.assertTrue(certificate.is_expiring(NOW + 76 * DAY + 1))
 
 
 class SuppliedCheckTests(SuppliedCase):
@@ -446,7 +451,7 @@ class SuppliedCheckTests(SuppliedCase):
         )
         self.assertEqual(served_certificate(self.certificate), self.next.leaf)
         self.assertEqual(link.echo(b"still here"), b"still here")
-        self.assertEqual(self.certificate.days_left(NOW), 180)
+        self.assertEqual(self.certificate.expires, NOW + 180 * DAY)
         self.assertEqual(self.check_twice(), UNCHANGED)
 
     def test_while_it_is_written(self) -> None:
