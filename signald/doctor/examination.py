@@ -16,17 +16,21 @@ from twisted.python.failure import Failure
 from signald.config.checks import Doubt
 from signald.config.settings import Config
 from signald.config.values import ConfigError
+from signald.doctor.chain import trusted_store
 from signald.doctor.clock import judge_clock, kernel_synchronised
 from signald.doctor.descriptors import judge_descriptors
 from signald.doctor.files import check_data_directory, check_secret_files, secret_files
 from signald.doctor.findings import Finding, failure, skipped, warning
 from signald.doctor.ice_servers import given_targets, minted_targets
+from signald.doctor.key_ages import check_token_keys
 from signald.doctor.own_certificate import check_certificate_files
+from signald.doctor.own_readiness import check_readiness
 from signald.doctor.ports import check_port, local_host, port_problem
 from signald.doctor.processes import Process, listening_process
 from signald.doctor.public import Visit, check_idle, check_public
 from signald.doctor.relays import check_ice
 from signald.doctor.targets import PublicUrl, Target
+from signald.doctor.webhook_question import check_webhook_answer
 from signald.net.proxies import is_trusted
 
 __all__ = ["DoctorTarget", "examine"]
@@ -88,6 +92,9 @@ def _checks(
             seconds,
             check_port(reactor, setting, interface, port, tls=tls, process=held, answers=answers),
         )
+    if config.operations.port:
+        host = local_host(config.operations.interface)
+        yield "readiness", seconds, check_readiness(reactor, host, config.operations.port)
     yield "clock", seconds, _check_clock()
     yield "certificate", seconds, _check_certificate(target)
     visit = _visit(target)
@@ -104,6 +111,10 @@ def _checks(
             yield "proxy", seconds + 2 * limits.ping_seconds + limits.pong_seconds, check_idle(reactor, visit)
         elif visit.is_public:
             yield "proxy", seconds, _without_check(skipped("proxy", "Its idle timeout: --slow measures it."))
+    yield "tokens", seconds, _without_check(*check_token_keys(config.tokens, target.now))
+    if config.webhook.url is not None:
+        # signald itself trusts the system's authorities alone, whatever --ca says.
+        yield "webhook", seconds, check_webhook_answer(reactor, config.webhook, trusted_store([]), target.now)
     for server in given_targets(config.ice):
         yield "ice", seconds, check_ice(reactor, server, target.store, target.now, in_thread, minted=False)
     try:

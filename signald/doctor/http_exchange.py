@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from attrs import frozen
 from cryptography import x509
@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from signald.doctor.responses import MOST_BYTES, Response, read_response
-from signald.doctor.targets import Target, is_address
+from signald.doctor.targets import NO_ADDRESS, Target, is_address
 
 __all__ = [
     "Answer",
@@ -30,6 +30,7 @@ __all__ = [
     "UnreachableError",
     "client_endpoint",
     "exchange",
+    "read_chain",
     "shown_chain",
     "unreachable",
 ]
@@ -147,6 +148,46 @@ class Exchange(Protocol):
             self.transport.abortConnection()
 
 
+@implementer(IHandshakeListener)
+class _ChainReader(Protocol):
+    """Completes a TLS handshake, and closes the connection.
+
+    Attributes:
+        shown: fires with the server's certificates, its own first.
+
+    """
+
+    transport: Any
+
+    def __init__(self) -> None:
+        self.shown: Deferred[tuple[x509.Certificate, ...]] = Deferred(lambda _: self.transport.abortConnection())
+
+    def handshakeCompleted(self) -> None:
+        """Take the certificates of the server."""
+        self.shown.callback(shown_chain(self.transport))
+        self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Fail if there was no handshake."""
+        if not self.shown.called:
+            self.shown.errback(UnreachableError("TLS could not be agreed on"))
+
+
+async def read_chain(reactor: Any, target: Target) -> tuple[x509.Certificate, ...]:
+    """Return the certificates that a server with TLS presents, without sending it a request.
+
+    Raises:
+        UnreachableError: no handshake was completed in time.
+
+    """
+    protocol = _ChainReader()
+    try:
+        await client_endpoint(reactor, target).connect(Factory.forProtocol(lambda: protocol))
+    except (OSError, ConnectError) as error:
+        raise UnreachableError(unreachable(error)) from None
+    return await protocol.shown.addTimeout(ANSWER_SECONDS, reactor, _too_late)
+
+
 async def exchange(reactor: Any, target: Target, request: bytes) -> Answer:
     """Send an HTTP request and return the response.
 
@@ -165,7 +206,7 @@ async def exchange(reactor: Any, target: Target, request: bytes) -> Answer:
 def unreachable(error: Exception) -> str:
     """Return why a TCP connection could not be opened, as the end of a sentence."""
     if isinstance(error, DNSLookupError):
-        return "its name has no address"
+        return NO_ADDRESS
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there"
     if isinstance(error, TimeoutError):
@@ -173,5 +214,5 @@ def unreachable(error: Exception) -> str:
     return "there is no way to it"
 
 
-def _too_late(_value: object, _seconds: float) -> Answer:
+def _too_late(_value: object, _seconds: float) -> NoReturn:
     raise UnreachableError(f"no answer comes within {ANSWER_SECONDS:.0f} s")

@@ -6,7 +6,7 @@ from attrs import frozen
 
 from signald.doctor.allocation import Credentials, Outcome, Result
 from signald.doctor.findings import Finding, failure, ok, warning
-from signald.doctor.targets import Target
+from signald.doctor.targets import NO_ADDRESS, Target, address_remedy
 
 __all__ = ["ANSWER_SECONDS", "TOPIC", "IceTarget", "judge_ice", "read_ice_url", "unreachable_server"]
 
@@ -116,10 +116,8 @@ def _bad_credentials(url: str, *, minted: bool) -> Finding:
 
 def unreachable_server(server: IceTarget, reason: str) -> Finding:
     """Return a finding that a server cannot be reached; the reason is the end of a sentence."""
-    transport = "TCP" if server.stream else "UDP"
-    return failure(
-        TOPIC,
-        f"{server.url} cannot be reached: {reason}.",
-        f"See whether the server runs, and let firewalls pass {transport} port {server.target.port} of "
-        f"{server.target.host}.",
-    )
+    host, transport = server.target.host, "TCP" if server.stream else "UDP"
+    remedy = f"See whether the server runs, and let firewalls pass {transport} port {server.target.port} of {host}."
+    if reason == NO_ADDRESS:
+        remedy = address_remedy(host, "the section ice")
+    return failure(TOPIC, f"{server.url} cannot be reached: {reason}.", remedy)

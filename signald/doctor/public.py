@@ -26,7 +26,7 @@ from signald.doctor.page_files import (
 )
 from signald.doctor.responses import Response
 from signald.doctor.session import hold_session, judge_idle, judge_session
-from signald.doctor.targets import PublicUrl
+from signald.doctor.targets import NO_ADDRESS, PublicUrl, address_remedy
 from signald.net.regular_files import read_regular
 from signald.server.reflection import ANSWER, proof, read_seen
 
@@ -61,14 +61,13 @@ async def check_public(reactor: Any, visit: Visit) -> list[Finding]:
     try:
         answer = await exchange(reactor, url.target, handshake(url, given))
     except UnreachableError as error:
-        return [
-            failure(
-                "public",
-                f"{url.origin} cannot be reached: {error}.",
-                "See whether the proxy or signald runs, whether the name's address is this machine's, and whether "
-                "firewalls let the port pass.",
-            )
-        ]
+        remedy = (
+            "See whether the proxy or signald runs, whether the name's address is this machine's, and whether "
+            "firewalls let the port pass."
+        )
+        if str(error) == NO_ADDRESS:
+            remedy = address_remedy(url.target.host, "--url")
+        return [failure("public", f"{url.origin} cannot be reached: {error}.", remedy)]
     findings = _judge_certificate(visit, answer) + _judge_answer(visit, answer)
     findings.append(await _check_page(reactor, visit, answer.response))
     if answer.response.status != 101:

@@ -23,7 +23,7 @@ from signald.doctor.findings import Finding
 from signald.doctor.http_exchange import UnreachableError, client_endpoint, shown_chain, unreachable
 from signald.doctor.ice_targets import ANSWER_SECONDS, TOPIC, IceTarget, judge_ice, unreachable_server
 from signald.doctor.stun import decode, whole_bytes
-from signald.doctor.targets import is_address
+from signald.doctor.targets import NO_ADDRESS, is_address
 
 __all__ = ["Datagrams", "Stream", "check_ice"]
 
@@ -207,7 +207,7 @@ async def _run_over_datagrams(
         try:
             found = await in_thread(socket.getaddrinfo, host, None, 0, socket.SOCK_DGRAM)
         except OSError:
-            raise UnreachableError("its name has no address") from None
+            raise UnreachableError(NO_ADDRESS) from None
         host = found[0][4][0]
     protocol = Datagrams(dialogue, (host, server.target.port), reactor)
     try:

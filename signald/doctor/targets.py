@@ -11,13 +11,24 @@ from attrs import frozen
 from signald.config.values import ConfigError
 from signald.net.origins import origin_from
 
-__all__ = ["PublicUrl", "Target", "is_address"]
+__all__ = ["NO_ADDRESS", "PublicUrl", "Target", "address_remedy", "is_address"]
+
+NO_ADDRESS = "its name has no address"
+"""The end of a sentence about a server whose name cannot be resolved."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 """The default ports of the URI schemes (RFC 9110 §4.2.1, §4.2.2)."""
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~%!$&'()*+,;=:@-]*)+")
 """The absolute path of a URI (RFC 3986 §3.3)."""
+
+
+def address_remedy(host: str, setting: str) -> str:
+    """Return what to do about a name without an address; `setting` is where the operator wrote the name."""
+    return (
+        f"Give {host} an A or AAAA record at whoever serves its domain, or correct {setting}; `getent ahosts {host}` "
+        "shows what this machine finds, and a new record may take until the old answer expires."
+    )
 
 
 def is_address(host: str) -> bool:

@@ -45,6 +45,25 @@ class Resolver:
         """Do nothing, because the resolution is already complete."""
 
 
+@implementer(IHostnameResolver)
+class NoNames:
+    """Finds no address for any name."""
+
+    def resolveHostName(  # Twisted's interface
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Sequence[Any] | None = None,
+        transportSemantics: str = "TCP",
+    ) -> Any:
+        """Deliver no address."""
+        resolution = Resolver()
+        resolutionReceiver.resolutionBegan(resolution)
+        resolutionReceiver.resolutionComplete()
+        return resolution
+
+
 class MemoryDatagrams:
     """A UDP socket in memory, which is connected to the server of its network.
 

@@ -6,10 +6,13 @@ import contextlib
 import resource
 import signal
 import sys
+import time
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.doctor.findings import Finding, Mark
@@ -20,10 +23,15 @@ from tests.suites.e2e.program import SCRIPTS, Program, run
 from tests.suites.e2e.reverse_proxy import HAProxy, Nginx
 from tests.suites.e2e.turn import free_port
 from tests.suites.e2e.waiting import until
+from tests.support.access import jwks
+from tests.support.certificates import self_signed
+from tests.support.machines import DAY
 
 HOST_LINE = "            proxy_set_header Host $http_host;\n"
 UPGRADE_LINE = "            proxy_set_header Upgrade $http_upgrade;\n"
 FORWARDED_LINE = "            proxy_set_header X-Forwarded-For $remote_addr;\n"
+
+LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
 
 #: A limit of connections that the descriptor limit of every test machine allows.
 FEW = ("--limit", "connections=1000")
@@ -52,14 +60,30 @@ class DoctorTests(SynchronousTestCase):
 
     def failures(self, name: str, *options: str) -> list[Finding]:
         """Run the doctor on a broken set-up: the exit status is 1, and the document shows the findings."""
+        return self.findings(name, Mark.FAILURE, *options)
+
+    def findings(self, name: str, worst: Mark, *options: str) -> list[Finding]:
+        """Run the doctor, and return its findings of the worst mark, which are in the document."""
         status, findings = self.clinic.examine(*options)
-        failures = [finding for finding in findings if finding.mark is Mark.FAILURE]
-        self.assertEqual(status, 1, findings)
-        self.assertTrue(all(finding.remedy for finding in failures), failures)
+        found = [finding for finding in findings if finding.mark is worst]
+        self.assertEqual(status, 1 if worst is Mark.FAILURE else 0, findings)
+        self.assertTrue(all(finding.remedy for finding in found), found)
         text = self.clinic.as_document(findings)
         show(name, text)
         self.assertEqual(text, shown(name))
-        return failures
+        return found
+
+    def before_the_start(self) -> list[str]:
+        """Return the options of a signald that does not run yet, and write its files under a name for the document."""
+        self.clinic.names[str(self.clinic.directory)] = "/etc/signald"
+        return ["--data-dir", str(self.clinic.directory / "data"), "--port", "0", *FEW]
+
+    def write(self, name: str, content: bytes, mode: int = 0o600) -> str:
+        """Write a file of the configuration, and return its path."""
+        path = self.clinic.directory / name
+        path.write_bytes(content)
+        path.chmod(mode)
+        return str(path)
 
     def behind(self, name: str, changes: dict[str, str], *options: str, path: str = "") -> list[Finding]:
         """Run the doctor on a signald with options behind an nginx whose file is changed, below a path of its URL."""
@@ -247,10 +271,42 @@ class DoctorTests(SynchronousTestCase):
         certificate.write_bytes(certificates_pem(pair.chain))
         key.write_bytes(key_pem(pair.key))
         key.chmod(0o644)
-        self.clinic.names[str(self.clinic.directory)] = "/etc/signald"
-        options = ["--data-dir", str(self.clinic.directory / "data"), "--port", "0"]
-        found = self.failures("key", *options, *FEW, "--cert", str(certificate), "--key", str(key))
+        found = self.failures("key", *self.before_the_start(), "--cert", str(certificate), "--key", str(key))
         self.assertEqual(["0644" in finding.text for finding in found], [True])
+
+    def test_certificate_that_no_browser_takes(self) -> None:
+        """The finding reports a certificate with a key of a kind that browsers do not take."""
+        pair = self_signed(Ed25519PrivateKey.generate(), start=time.time() - DAY, end=time.time() + 60.5 * DAY)
+        certificate = self.write("fullchain.pem", certificates_pem(pair.chain))
+        key = self.write("privkey.pem", key_pem(pair.key))
+        authority = self.write("authority-of-its-own.pem", certificates_pem(pair.chain))
+        options = [*self.before_the_start(), "--cert", certificate, "--key", key, "--ca", authority]
+        (found,) = self.failures("ed25519", *options)
+        self.assertIn("Ed25519", found.text)
+
+    def test_dead_webhook(self) -> None:
+        """The finding reports that nobody can open or join, since nothing answers for the webhook."""
+        secret, port = self.write("webhook-secret", b"x" * 32), free_port()
+        self.clinic.names[f"127.0.0.1:{port}"] = "127.0.0.1:8700"
+        url = f"http://127.0.0.1:{port}/may-join"
+        options = ["--webhook-url", url, "--webhook-secret-file", secret]
+        (found,) = self.failures("webhook", *self.before_the_start(), *options)
+        self.assertIn("cannot be reached: nothing listens there", found.text)
+
+    def test_ended_jwks(self) -> None:
+        """The finding reports that every key of the JWKS has ended, so that newer tokens are refused."""
+        path = self.write("jwks.json", jwks(exp=time.time() - DAY).encode(), 0o644)
+        (found,) = self.failures("jwks", *self.before_the_start(), "--tokens-jwks-file", path)
+        self.assertIn("has ended by what the file says", found.text)
+
+    def test_server_that_browsers_do_not_use(self) -> None:
+        """The finding reports a STUN server over TLS, which is sound and of no use to a browser."""
+        turn = SecretTurnServer(self.clinic.directory, SHARED_SECRET, self.clinic.authority.issue(LOOPBACK))
+        self.addCleanup(turn.program.stop)
+        self.clinic.names[f"127.0.0.1:{turn.tls_port}"] = "turn.example.org"
+        options = [*self.before_the_start(), f"--ice-server=stuns:127.0.0.1:{turn.tls_port}"]
+        (found,) = self.findings("stuns", Mark.WARNING, *options)
+        self.assertIn("is refused by browsers", found.text)
 
     def test_behind_a_proxy_header(self) -> None:
         """With the PROXY protocol, the doctor reports that it cannot check signald's own port from this machine."""

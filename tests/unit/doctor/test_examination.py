@@ -20,7 +20,7 @@ from twisted.test.iosim import FakeTransport, connect
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.config.checks import Doubt
-from signald.config.settings import Config, Ice, Operations
+from signald.config.settings import Config, Ice, Operations, Tokens, Webhook
 from signald.core.ice_server import IceServer
 from signald.core.limits import Limits
 from signald.doctor.chain import trusted_store
@@ -39,6 +39,7 @@ from tests.support.endpoints import PlainDialect, RecordingSwitchboard
 from tests.support.machines import NOW, machine
 from tests.support.memory_network import MemoryNetwork
 from tests.support.memory_server import make_port
+from tests.support.operations_world import OperationsWorld
 
 URL = PublicUrl.read("http://calls.example.org/")
 
@@ -307,6 +308,27 @@ class ExaminationTests(SynchronousTestCase):
     def test_limit_of_the_running_process(self) -> None:
         """If a process listens on the port, its own limit of open files is compared with the limit of connections."""
         self.assertRegex(self.texts("descriptors", port=self.open_port())[0], r"\Asignald \(process \d+\) may have ")
+
+    def test_what_the_daemon_says(self) -> None:
+        """The operations listener is asked for what is degraded, if a port is configured."""
+        world = OperationsWorld()
+        world.readiness.set_warning("reload-refused", "It was refused.")
+        config = evolve(self.target.config, operations=Operations(port=9001))
+        network = MemoryNetwork(world.site)
+        done = Deferred.fromCoroutine(examine(evolve(self.target, config=config), network, self.in_thread))
+        network.run_for(1.0)
+        texts = [found.text for found in self.successResultOf(done) if found.topic == "readiness"]
+        self.assertEqual(texts, ["The running signald says: reload-refused: It was refused."])
+
+    def test_what_tokens_and_joins_depend_on(self) -> None:
+        """Token keys are checked, and a webhook is asked."""
+        secret = self.target.config.data_dir / "secret"
+        secret.touch(mode=0o600)
+        secret.write_text("x" * 32)
+        self.assertEqual(self.texts("tokens", tokens=Tokens(secret_file=secret)), ["One key verifies tokens."])
+        webhook = Webhook(url="http://127.0.0.1:1/may", secret_file=secret)
+        [text] = self.texts("webhook", webhook=webhook)
+        self.assertEqual(text, "http://127.0.0.1:1/may cannot be reached: nothing listens there.")
 
     def test_minted_credentials(self) -> None:
         """A TURN server that shares a secret with signald is checked with credentials that are derived from it."""

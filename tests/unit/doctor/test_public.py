@@ -30,7 +30,7 @@ from signald.server.web import make_site
 from signald.tls.context import ServerTLS, TLSFactory, server_context
 from tests.support.endpoints import PlainDialect, RecordingSwitchboard
 from tests.support.machines import NOW
-from tests.support.memory_network import MemoryNetwork
+from tests.support.memory_network import MemoryNetwork, NoNames
 from tests.support.memory_server import make_port
 from tests.support.public_authority import PublicAuthority
 from tests.support.reactors import install_reactor
@@ -163,6 +163,13 @@ class PublicTests(SynchronousTestCase):
         self.network.site = self.site
         found = self.findings(check_public(self.network, self.visit()))
         self.assertEqual([one.topic for one in found if one.mark is Mark.SKIPPED], ["proxy"])
+
+    def test_name_without_address(self) -> None:
+        """The remedy for a name without an address is a record, and not the state of a server."""
+        self.patch(self.network, "nameResolver", NoNames())
+        [found] = self.findings(check_public(self.network, self.visit()))
+        self.assertIn("http://calls.example.org cannot be reached: its name has no address.", found.text)
+        self.assertIn("Give calls.example.org an A or AAAA record", found.remedy or "")
 
     def test_tls(self) -> None:
         """At an https address, the certificate is judged, and the session opens over TLS."""
