@@ -423,8 +423,10 @@ class KeySetTests(VerifierCase):
         leaf = self_signed(generate_curve_key(SECP256R1())).leaf
         certificate = base64.b64encode(leaf.public_bytes(serialization.Encoding.DER)).decode()
         end = leaf.not_valid_after_utc.timestamp()
-        wrong: list[dict[str, Any]] = [{"exp": value} for value in ("5", True, None, [], -1, 1e300)]
-        wrong += [{"x5c": value} for value in ("x", [], [5], ["%"], ["aaaa"], {})]
+        ends: tuple[object, ...] = ("5", True, None, [], -1, 1e300)
+        certificates: tuple[object, ...] = ("x", [], [5], ["%"], ["aaaa"], {})
+        wrong: list[dict[str, Any]] = [{"exp": value} for value in ends]
+        wrong += [{"x5c": value} for value in certificates]
         cases: tuple[tuple[dict[str, Any], float | None], ...] = (
             ({}, None),
             ({"exp": 5}, 5.0),

@@ -45,7 +45,22 @@ class ContainerfileTests(SynchronousTestCase):
     def test_instructions(self) -> None:
         """Every line is a known instruction with arguments, and the first one is FROM."""
         self.assertEqual([name for name, rest in self.all if name not in KNOWN or not rest], [])
-        self.assertEqual(self.all[0][0], "FROM")
+        names = [name for name, _ in self.all]
+        self.assertEqual(names[names.index("FROM") - 1 :: -1], ["ARG"])
+
+    def test_one_base(self) -> None:
+        """Both stages are built from one image, which a build argument can pin by its digest."""
+        bases = [rest.split()[0] for name, rest in self.all if name == "FROM"]
+        self.assertEqual(bases, ["${BASE}"] * 2)
+        self.assertRegex(self.all[0][1], r"\ABASE=python:3\.\d+-slim\Z")
+
+    def test_health_check_is_kept(self) -> None:
+        """Every command that builds the image with Podman keeps its health check."""
+        texts = [path.read_text("utf-8") for path in (ROOT / "deploy" / "Containerfile", *ROOT.glob("docs/*.md"))]
+        commands = [line for text in texts for line in text.splitlines() if "podman build" in line]
+        self.assertGreater(len(commands), 1)
+        for command in commands:
+            self.assertIn("podman build --format docker", command)
 
     def test_copied_files_exist(self) -> None:
         """Copied files exist in the checkout or in an earlier stage."""
