@@ -230,6 +230,8 @@ class DirectoryProtocol(AdmittedProtocol):
         except DecodeError:
             self.charge(MALFORMED_POINTS)
             port.metrics.malformed[type(None)] += 1
+            # It may be beyond the client's rate: what it sent before has to arrive before the news that it left.
+            self.messages_received()
             directory.hear(peer)
             return
         match message:
@@ -245,6 +247,7 @@ class DirectoryProtocol(AdmittedProtocol):
                     directory.forward(peer, message)
             case Heartbeat():
                 port.metrics.received[Ping] += 1
+                self.messages_received()
                 directory.hear(peer)
             case Departure():
                 port.metrics.received[Leave] += 1

@@ -263,6 +263,15 @@ class RoomTests(RoomCase):
         self.assertEqual(ben.closed, (1008, "too-many-messages"))
         self.assertEqual(ann.take(), [{"NewPeer": ben.id}, {"PeerLeft": ben.id}])
 
+    def test_last_signals(self) -> None:
+        """What a client has sent arrives before the news that it was closed for its rate, whatever exceeded that."""
+        for excess in (b'"KeepAlive"', b"nothing"):
+            self.serve(Limits(message_burst=2))
+            ann, ben = self.enter(), self.enter(address="192.0.2.9")
+            signals = [json.dumps({"Signal": {"receiver": ann.id, "data": number}}).encode() for number in range(2)]
+            ben.send_text(*signals, excess)
+            self.assertEqual([[*message] for message in ann.take()], [["NewPeer"], ["Signal"], ["Signal"], ["PeerLeft"]])
+
     def test_one_read(self) -> None:
         """Signals of one read keep their order, whichever way each goes."""
         texts = [
