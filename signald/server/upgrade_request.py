@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from attrs import frozen
 
 from signald.core.errors import ErrorCode, SignalError
-from signald.dialects.dialect import WireProtocol
+from signald.dialects.dialect import DecodeError, WireProtocol
 from signald.net.origins import OriginRule, read_host
 
 __all__ = ["ANY_NAME", "SOCKET", "UpgradeRule", "any_name_beside", "read_query", "refusal", "refusal_headers"]
@@ -103,11 +103,16 @@ def any_name_beside(path: str) -> str:
 
 
 def read_query(query: str) -> dict[str, str]:
-    """Read the parameters of a query (WHATWG URL §5.1), the last one of each name; none where there are too many."""
+    """Read the parameters of a query (WHATWG URL §5.1), the last one of each name.
+
+    Raises:
+        DecodeError: `bad-request`: there are too many.
+
+    """
     try:
-        return dict(parse_qsl(query, max_num_fields=MOST_PARAMETERS))
+        return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_PARAMETERS))
     except ValueError:
-        return {}
+        raise DecodeError(ErrorCode.BAD_REQUEST) from None
 
 
 def refusal(reason: str | None, status: int) -> ErrorCode:

@@ -128,7 +128,10 @@ class OpeningTests(RoomCase):
 
     def test_parameters(self) -> None:
         """A size that is no number, or that no group can have, is refused with the reason in the close frame."""
-        self.assert_refused("room?next=two", ErrorCode.BAD_REQUEST)
+        for size in ("=two", "=", "", "=2%00", "=%D9%A2", "=+2", "=2&next="):
+            self.assert_refused(f"room?next{size}", ErrorCode.BAD_REQUEST)
+        # Not as if there were no size: its client would meet others than those it looks for.
+        self.assert_refused("room?next=2" + "&other=1" * 16, ErrorCode.BAD_REQUEST)
         self.assert_refused("room?next=0", ErrorCode.BAD_CAPACITY)
         self.assert_refused("room?next=33", ErrorCode.BAD_CAPACITY)
         self.enter("room?next=32&other=1")
