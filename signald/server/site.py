@@ -59,6 +59,7 @@ class SignalingSite(Site):
             last one of its connection.
         websockets: makes the WebSockets that plain upgrade requests open, by path.
         rounds: divides each round of the reactor among addresses; None where all clients are the operator's.
+        base: the path below which everything is served; it ends with a slash.
         has_certificate_for: tells whether the server's certificate covers a host, so that a request that arrives
             unencrypted may be redirected to it.
 
@@ -81,6 +82,7 @@ class SignalingSite(Site):
         hosts: frozenset[str] | None = None,
         websockets: Mapping[str, SignalingFactory] | None = None,
         rounds: FairRounds | None = None,
+        base: str = "/",
     ) -> None:
         """Make a site.
 
@@ -98,6 +100,7 @@ class SignalingSite(Site):
             websockets: makes the WebSockets that plain upgrade requests open, by path (`UpgradeRule`); None where there
                 are none.
             rounds: divides each round of the reactor among addresses; None where all clients are the operator's.
+            base: the path below which everything is served; it ends with a slash.
 
         """
         super().__init__(root, requests, timeout=None, reactor=clock)
@@ -110,6 +113,7 @@ class SignalingSite(Site):
         self.hosts = hosts
         self.websockets = dict(websockets or {})
         self.rounds = rounds
+        self.base = base
         self.has_certificate_for: Callable[[str], bool] = lambda name: False
         self.http_connections: ConnectionSet[SignalingChannel] = ConnectionSet(clock)
         admission.count_among_all(self.http_connections)
@@ -357,7 +361,7 @@ class SignalingChannel(RequestTurns, HTTPChannel):
             headers.removeHeader(b"expect")
             if self._path == b"*":
                 # The whole server is meant (RFC 9112 §3.2.4); Twisted's own answer would tell its version.
-                self._path = b"/"
+                self._path = self.site.base.encode("ascii")
             self._cancel_deadline()
             super().allHeadersReceived()
 

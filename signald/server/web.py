@@ -125,6 +125,7 @@ def make_site(
         headers,
         websockets={base + SOCKET: signaling},
         rounds=port.rounds,
+        base=base,
     )
 
 

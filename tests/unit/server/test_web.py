@@ -203,6 +203,11 @@ class BelowAPathTests(WebCase):
                 endpoint = Endpoint(self.site, clock=self.clock)
                 self.assertEqual(endpoint.upgrade(path, **headers), status, path)
 
+    def test_whole_server(self) -> None:
+        """OPTIONS for the whole server (RFC 9112 §3.2.4), as health checks send it, is answered below a path too."""
+        self.assertEqual(self.fetch("*", "OPTIONS")[0], 204)
+        self.assertEqual(self.fetch("/", "OPTIONS")[0], 404)
+
     def test_without_the_slash(self) -> None:
         """The path without its slash is redirected to the one with it, and the query stays."""
         for path, location in (
