@@ -33,6 +33,15 @@ SECRETS: frozenset[KeyPath] = frozenset(
 """The settings that name a file with a secret. Its name is not repeated before the file is known to be there: operators
 put the secret itself there."""
 
+PAGE_FILES = frozenset({"ca.crt", "ca.pem", "client.mjs", "manifest.webmanifest", "service-worker.js", "ws"})
+"""What is served below the path of the page and is no folder."""
+
+_PAGE_FOLDER = "/schema/"
+"""The folder of the page that has a content of its own."""
+
+_ROOMS = "matchbox"
+"""The folder below the path of the page in which the rooms of matchbox's clients are."""
+
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 """The errors of stat(2) for a name that no file has."""
 
@@ -81,6 +90,7 @@ def refuse_impossible(config: Config, where: Mapping[KeyPath, object]) -> None:
         *_data_directory(config),
         *_proxies(config),
         *_ports(config),
+        *_peerjs_paths(config),
     ]
     if found:
         raise ConfigError("\n".join(f"{_position(where, path)}: {sentence}" for path, sentence in found))
@@ -224,6 +234,23 @@ def _ports(config: Config) -> Iterator[tuple[KeyPath, str]]:
 def _overlap(one: str | None, other: str | None) -> bool:
     """Whether two listeners use the same address; None and an unspecified address stand for all of the machine."""
     return one == other or any(address is None or ip_address(address).is_unspecified for address in (one, other))
+
+
+def _peerjs_paths(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the setting of PeerJS's clients whose path is another one's: both are below the path of the page."""
+    peerjs = config.peerjs
+    if not peerjs.enabled:
+        return
+    base = peerjs.path.split("/")[1]
+    name, path = ("path", peerjs.path) if base else ("key", f"/{peerjs.key}")
+    first = base or peerjs.key
+    if first == _ROOMS and config.matchbox.enabled:
+        owner = "that of matchbox.enabled"
+    elif first in PAGE_FILES or path == _PAGE_FOLDER:
+        owner = "the page's"
+    else:
+        return
+    yield ("peerjs", name), f"expected a free path, got {path}, which is {owner}; choose another one."
 
 
 def _readable_by_all(config: Config) -> Iterator[tuple[KeyPath, str, str]]:

@@ -21,11 +21,13 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.cli.options import Options, refuse_start
+from signald.config.checks import PAGE_FILES
 from signald.config.settings import Config, Matchbox, Page, PeerJs, Webhook
 from signald.config.values import ConfigError, read_embed_origin
 from signald.lifecycle.service import Daemon
 from signald.net.origins import EVERY_ORIGIN
 from signald.server.proxy_protocol import ProxyProtocolFactory
+from signald.server.web import Folder
 from signald.tap import hold_signals, make_daemon, makeService, stop
 from signald.tls.certificates import CertificateError, SuppliedCertificate
 from tests.support.certificates import write_pair
@@ -229,6 +231,15 @@ class WiringTests(SynchronousTestCase):
         """A path of PeerJS's clients that is the page's is told."""
         error = self.assertRaises(ConfigError, self.make_peerjs, enabled=True, key="ws")
         self.assertIn("peerjs.key (--peerjs-path, --peerjs-key): expected free paths, got /ws", str(error))
+
+    def test_files_of_the_page(self) -> None:
+        """The check of a configuration knows every file of the page, and the folder of it that has a content."""
+        root = self.make_peerjs().page.factory.resource
+        files = {name.decode() for name, child in root.children.items() if name and not isinstance(child, Folder)}
+        # There is no local authority without TLS.
+        self.assertEqual(files | {"ca.crt", "ca.pem"}, PAGE_FILES)
+        folders = {name: child for name, child in root.children.items() if isinstance(child, Folder)}
+        self.assertEqual([name for name, folder in folders.items() if b"" in folder.children], [b"schema"])
 
     def test_unusable_host_secret(self) -> None:
         """A secret that can be neither read nor stored is replaced by one for this process, and a warning is logged."""

@@ -62,6 +62,22 @@ class RefusalTests(ChecksCase):
         for networks in ('"0.0.0.0/1"', '"10.0.0.0/8", "fd00::/8"', '"0.0.0.0/1", "8000::/1"'):
             self.load(f"trusted_proxies = [{networks}]")
 
+    def test_path_of_another(self) -> None:
+        """A path of PeerJS's clients that is the page's or that of matchbox's clients is refused."""
+        for text, sentence in (
+            ('key = "ws"', "key: expected a free path, got /ws, which is the page's;"),
+            ('path = "/ws"', "path: expected a free path, got /ws/, which is the page's;"),
+            ('path = "/client.mjs/a"', "path: expected a free path, got /client.mjs/a/, which is the page's;"),
+            ('path = "/schema"', "path: expected a free path, got /schema/, which is the page's;"),
+            ('key = "matchbox"', "key: expected a free path, got /matchbox, which is that of matchbox.enabled;"),
+            ('path = "/matchbox"', "path: expected a free path, got /matchbox/, which is that of matchbox.enabled;"),
+        ):
+            [said] = self.refusals(f"matchbox.enabled = true\n[peerjs]\nenabled = true\n{text}")
+            self.assertEqual(said, f"signald.toml, line 4, peerjs.{sentence} choose another one.")
+            self.load(f"matchbox.enabled = true\n[peerjs]\n{text}")
+        for text in ('path = "/schema/a"', 'path = "/a"\nkey = "ws"', 'key = "schema"', 'path = "/matchbox"'):
+            self.load(f"[peerjs]\nenabled = true\n{text}")
+
     def test_one_port_twice(self) -> None:
         """Two listeners on the same address need two ports; 0 is a free one each time."""
         for text, sentence in (

@@ -273,7 +273,9 @@ class RoomTests(RoomCase):
             ann, ben = self.enter(), self.enter(address="192.0.2.9")
             signals = [json.dumps({"Signal": {"receiver": ann.id, "data": number}}).encode() for number in range(2)]
             ben.send_text(*signals, excess)
-            self.assertEqual([[*message] for message in ann.take()], [["NewPeer"], ["Signal"], ["Signal"], ["PeerLeft"]])
+            self.assertEqual(
+                [[*message] for message in ann.take()], [["NewPeer"], ["Signal"], ["Signal"], ["PeerLeft"]]
+            )
 
     def test_one_read(self) -> None:
         """Signals of one read keep their order, whichever way each goes."""
