@@ -28,9 +28,10 @@ __all__ = [
     "ScreenMarks",
 ]
 
-RATE = 60.0
+RATE = 40.0
 BURST = 60.0
-"""The rate limit for the messages of one person, per second and as a burst: twice what a page sends."""
+"""The rate limit for the messages of one person, per second and as a burst: more than the 30 that a page sends, and
+less than its channel lets through (`peer_messaging`), so that pointing leaves some of that to other messages."""
 
 LINE_SECONDS = 3.0
 """Seconds from the last point of a part of a line until it fades."""

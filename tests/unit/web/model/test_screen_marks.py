@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald_page.client.model import peer_messaging
+from signald_page.client.model.pointing_input import INTERVAL
 from signald_page.client.model.pointing_messages import Points
 from signald_page.client.model.screen_marks import (
     BURST,
@@ -170,13 +172,15 @@ class RefusalTests(MarksCase):
         self.assertEqual((self.pointers(), self.lines()), ([], []))
 
     def test_rate(self) -> None:
-        """Of a flood a burst is shown, and then sixty messages a second; others are not affected."""
+        """Of a flood a burst is shown, and then forty messages a second; others are not affected."""
         accepted = sum(self.receive("bob", at((0.5, 0.5), line=1), 5.0) for _ in range(1000))
         self.assertEqual(accepted, BURST)
         self.assertEqual(self.marks.refused, {"rate": 1000 - BURST})
         self.assertTrue(self.receive("ann", at((0.5, 0.5)), 5.0))
         accepted = sum(self.receive("bob", at((0.5, 0.5), line=1), 5.0 + count / 1000) for count in range(2000))
         self.assertTrue(2 * RATE - 1 <= accepted <= 2 * RATE, accepted)
+        self.assertLess(1 / INTERVAL, RATE)
+        self.assertLess(RATE, peer_messaging.RATE)
         self.marks.receive_away("bob", 6.999, MEMBERS)
         self.assertEqual(len(self.pointers()), 2)
 
