@@ -22,8 +22,10 @@ export class RefusedError extends Error {
 }
 
 function signalingUrl(server) {
-  const { href } = new URL(server);
-  return href.startsWith("http") ? new URL("ws", href).href.replace("http", "ws") : href;
+  const { href, pathname } = new URL(server);
+  // A page under a path is a folder, to which the server redirects browsers that omit the slash at its end.
+  const folder = /\/([^/.]+)$/.exec(pathname)?.[1] ?? ".";
+  return href.startsWith("http") ? new URL(`./${folder}/ws`, href).href.replace("http", "ws") : href;
 }
 
 // What is no object, which another program may have stored, counts as nothing, and so does a storage that is forbidden.

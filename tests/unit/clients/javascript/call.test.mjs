@@ -376,8 +376,10 @@ test("what is stored belongs to one server, also where pages of one origin use s
   await elapse(0.1);
   const { session } = await opened;
   assert.deepEqual([...texts.keys()], ["signald wss://localhost:9000/calls/ws"]);
-  assert.equal(makeCall({ storage, server: "wss://localhost:9000/calls/ws" }).stored, session);
-  for (const path of ["", "other/", "calls/b/"]) {
+  for (const same of ["wss://localhost:9000/calls/ws", "https://localhost:9000/calls", "https://localhost:9000/calls/index.html?a#b"]) {
+    assert.equal(makeCall({ storage, server: same }).stored, session);
+  }
+  for (const path of ["", "other/", "calls/b/", "calls/b", "callsx"]) {
     assert.equal(makeCall({ storage, server: `https://localhost:9000/${path}` }).stored, undefined);
   }
 });
