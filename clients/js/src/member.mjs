@@ -67,6 +67,7 @@ export class Member {
       // An unusable candidate means one path less, and is no failure of the connection.
       if (type === "add-candidate") return connection.addIceCandidate(command.candidate ?? undefined).catch(() => {});
       if (type === "restart-ice") connection.restartIce();
+      else if (type === "configure") connection.setConfiguration({ ...configuration, ...command });
       else if (type === "send-request") send(command.message);
       else if (type === "flush-later") setTimeout(() => run(flushCandidates()), command.seconds * 1000);
       else report(type, command);
@@ -155,7 +156,7 @@ export class Member {
         run(negotiator.continueNegotiation());
       },
       // For the next ICE restart (W3C `setConfiguration`).
-      setIceServers: (iceServers) => connection.setConfiguration({ ...configuration, iceServers }),
+      setIceServers: (iceServers) => run([{ type: "configure", iceServers }]),
       // Restarts ICE where the connection has been interrupted for some time; `seconds` in which negotiation was possible.
       tick(seconds) {
         if (self.state === CONNECTED || (!self.wasConnected && self.state !== RTC_FAILED)) return;

@@ -157,7 +157,23 @@ test("new TURN credentials are for the next restart of every connection", async 
   await meet({ configuration: { bundlePolicy: "max-bundle" } });
   const turn = { urls: ["turn:turn.example.org"], username: "u", credential: "c" };
   server.sockets[0].deliver({ type: "ice-servers", "ice-servers": [{ ...turn, expires: 600 }] });
+  await settle();
   assert.deepEqual(ofHost.configuration, { iceTransportPolicy: "all", bundlePolicy: "max-bundle", iceServers: [turn] });
+});
+
+test("ICE servers that a browser refuses for one connection are reported, and are those of all others", async () => {
+  await meet();
+  const seen = [];
+  host.addEventListener("ice-servers", ({ detail }) => seen.push(detail.type));
+  ofHost.setConfiguration = () => {
+    throw new DOMException("It is closed.", "InvalidStateError");
+  };
+  const servers = [{ urls: ["turn:turn.example.org"], username: "u", credential: "c" }];
+  for (const socket of server.sockets) socket.deliver({ type: "ice-servers", "ice-servers": servers });
+  await settle();
+  assert.deepEqual(failures.map(({ operation, name }) => [operation, name]), [["configure", "InvalidStateError"]]);
+  assert.deepEqual(seen, ["ice-servers"]);
+  assert.deepEqual(ofGuest.configuration.iceServers, servers);
 });
 
 test("a camera that is switched on, exchanged and off needs no negotiation", async () => {
