@@ -169,6 +169,13 @@ class MatchboxTests(SynchronousTestCase):
         self.assertEqual(self.dialect.decode(start + b"1e15,1e15]}}"), self.signal([1e15, 1e15]))
         self.assert_meaningless(start + b",".join([b"1e15"] * 100) + b"]}}")
 
+    def test_depth(self) -> None:
+        """A signal whose data is nested too deep to be written means nothing."""
+        start, end = b'{"Signal":{"receiver":"%s","data":' % BEN.encode(), b"}}"
+        self.assertIsInstance(self.dialect.decode(start + b"[" * 250 + b"]" * 250 + end), Envelope)
+        for depth in (260, 1000, 20000):
+            self.assert_meaningless(start + b"[" * depth + b"]" * depth + end)
+
     @given(JSON)
     def test_data(self, data: object) -> None:
         """Data arrives as it was sent."""

@@ -155,6 +155,13 @@ class PeerJsTests(SynchronousTestCase):
         self.assert_meaningless(b'{"type":"OFFER","dst":"ben","payload":' + b"[" * 500 + b"]" * 500 + b"}")
         self.assert_meaningless(b'{"type":"OFFER","dst":"ben","payload":"\\ud800"}')
 
+    def test_depth(self) -> None:
+        """A message whose payload is nested too deep to be written means nothing."""
+        start = b'{"type":"OFFER","dst":"ben","payload":'
+        self.assertIsInstance(self.dialect.decode(start + b"[" * 250 + b"]" * 250 + b"}"), Envelope)
+        for depth in (260, 1000, 20000):
+            self.assert_meaningless(start + b"[" * depth + b"]" * depth + b"}")
+
     def test_growth(self) -> None:
         """A message whose numbers take much more room when they are forwarded means nothing; a few of them may."""
         start = b'{"type":"OFFER","dst":"ben","payload":['

@@ -6,7 +6,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.net.origins import EVERY_ORIGIN, OriginRule
+from signald.net.origins import EVERY_ORIGIN, FILE_ORIGIN, NULL_ORIGIN, OriginRule
 from signald.page.assets import Asset, Representation
 from signald.server.directory_web import LIST_SECONDS, DirectoryPaths, PathInUseError
 from tests.support.directory_server import DirectoryCase, DirectoryServer, PeerJsClient
@@ -82,6 +82,12 @@ class RequestTests(WebCase):
         self.serve(origins=OriginRule.of(tls=False, others=[EVERY_ORIGIN], every=True))
         self.assertEqual(self.get("/peerjs/id", other)[1]["access-control-allow-origin"], other)
         self.assertEqual(PeerJsClient(self.server, "ann", headers={"origin": other}).status, 101)
+
+    def test_files(self) -> None:
+        """Pages that are opened as files may connect where their origin is named, and not where every site may."""
+        for others, status in (([EVERY_ORIGIN], 403), ([FILE_ORIGIN], 101), ([NULL_ORIGIN], 403)):
+            self.serve(origins=OriginRule.of(tls=False, others=others, every=True))
+            self.assertEqual(PeerJsClient(self.server, "ann", headers={"origin": "file://"}).status, status)
 
     def test_every_origin_is_for_this_alone(self) -> None:
         """Where every origin is allowed for clients of PeerJS, the native WebSocket still refuses other origins."""
