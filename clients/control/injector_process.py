@@ -133,7 +133,8 @@ class InjectorProcess:
 
     async def _read_reports(self, process: Any) -> None:
         """Pass the reports on until the process ends; when it was killed, release what it held."""
-        while line := await process.stdout.readline():
+        # A process that is killed may leave a report without its end.
+        while (line := await process.stdout.readline()).endswith(b"\n"):
             self._on_report(json.loads(line))
         self._process = None
         if not self._closing:

@@ -180,6 +180,16 @@ class ReleaseTests(InjectorCase):
         await injector.close()
 
     @asynchronous
+    async def test_killed_within_a_report(self) -> None:
+        """A report that was cut off when the process was killed keeps nobody from releasing what it held."""
+        injector = await self.held()
+        injector._process.stdout.feed_data(b'{"is": "clipboard", "text": "never')
+        os.kill(injector.pid, signal.SIGKILL)
+        await self.until_reported(**{"is": "ended", "reason": "failed"})
+        await self.until_pressed()
+        await injector.close()
+
+    @asynchronous
     async def test_an_injector_that_hangs(self) -> None:
         """A process that takes no commands is killed when too many wait, and another one releases what it held."""
         injector = await self.held()
