@@ -23,6 +23,9 @@ _CURVES = frozenset({"secp256r1", "secp384r1"})
 _HASHES = frozenset({"sha256", "sha384", "sha512"})
 """The hashes of signatures that browsers accept; they have refused SHA-1 since 2017."""
 
+_PSS_KEY = "1.2.840.113549.1.1.10"
+"""The object identifier of RSA keys that sign with PSS alone (RFC 4055 §1.2)."""
+
 _REMEDY = "Use a certificate with an ECDSA P-256 key, or an RSA key of 2048 bits or more, signed with SHA-256."
 
 
@@ -44,6 +47,8 @@ def browser_problems(chain: Sequence[x509.Certificate]) -> list[str]:
 
 
 def _key_problems(leaf: x509.Certificate) -> Iterator[str]:
+    if leaf.public_key_algorithm_oid.dotted_string == _PSS_KEY:
+        yield "Chromium has no RSA keys that are for PSS alone (RSASSA-PSS)"
     match leaf.public_key():
         case RSAPublicKey(key_size=bits) if bits < LEAST_RSA_BITS:
             yield f"its RSA key has {bits} bits"
@@ -65,11 +70,14 @@ def _weak_hash(certificate: x509.Certificate) -> str | None:
 def _name_problems(leaf: x509.Certificate) -> Iterator[str]:
     extensions = leaf.extensions
     try:
-        extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        has_hosts = any(isinstance(name, x509.DNSName | x509.IPAddress) for name in names)
     except x509.ExtensionNotFound:
+        has_hosts = False
+    if not has_hosts:
         yield (
-            "Browsers refuse it, since it has no subjectAltName; they do not read the common name (RFC 9525 §2). "
-            "Have it issued with its host names as subjectAltName."
+            "Browsers refuse it, since it has no host name or address as subjectAltName; they do not read the common "
+            "name (RFC 9525 §2). Have it issued with its host names as subjectAltName."
         )
     try:
         purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+from ipaddress import ip_address
 from typing import Any, cast
 
 from cryptography import x509
@@ -14,6 +16,20 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.tls.authority import Authority, wall_time
 from signald.tls.browser_rules import browser_problems
 from tests.support.machines import DAY, NOW, machine
+
+PSS_CERTIFICATE = (
+    "MIICRTCCAXqgAwIBAgIUA7sePufp6gfQ307eoXK0tHvayU8wQQYJKoZIhvcNAQEKMDSgDzANBglghkgBZQMEAgEFAKEcMBoG"
+    "CSqGSIb3DQEBCDANBglghkgBZQMEAgEFAKIDAgFeMAwxCjAIBgNVBAMMAWEwIBcNMjYxMTMwMTUyODQ2WhgPMjEyNjExMDYx"
+    "NTI4NDZaMAwxCjAIBgNVBAMMAWEwgZ0wCwYJKoZIhvcNAQEKA4GNADCBiQKBgQDCNFGHOkC7wp5ACkSX3lmhUfArrHCdJsji"
+    "abXjx68hxY2KGfBNaHmJM2AE3sN5wrWYinfFmRnKOpxL20OXZANED0q177fy9rAajTdHvGtj+Wb/1Y5WZZNBiW6vLkeZOqpp"
+    "v8OBAJ0M8YYxFlLzrrDTC5qyH/299N0Ht0HX+o02UwIDAQABozwwOjAfBgNVHSMEGDAWgBQRm2NbTjApnTXOfutwXBtaLzvO"
+    "NTAMBgNVHREEBTADggFhMAkGA1UdEwQCMAAwQQYJKoZIhvcNAQEKMDSgDzANBglghkgBZQMEAgEFAKEcMBoGCSqGSIb3DQEB"
+    "CDANBglghkgBZQMEAgEFAKIDAgFeA4GBAJY57H6Dns/I6PnoZ6RZL8jpO7XOYnpk6JgDgQjhRq4eN2aivIkn+HbrjYhPXAiG"
+    "oqgYIlcYUhfux2WO0k9gAd3bAU+s08yby5sLiOym9vSZfZZYFT+3rAZ4O06bFC5q3frcJ1IODv+jCkHhofmnrCgW7ffIUU+P"
+    "XqKwm/97+bEF"
+)
+"""A certificate in DER with an RSA key for RSASSA-PSS alone, which `cryptography` cannot make: by `openssl req -x509
+-newkey rsa-pss -pkeyopt rsa_keygen_bits:1024`."""
 
 NAMES = x509.SubjectAlternativeName([x509.DNSName("calls.example.org")])
 
@@ -65,6 +81,12 @@ class BrowserRuleTests(SynchronousTestCase):
             self.assertIn(name, problem)
             self.assertIn("Use a certificate with an ECDSA P-256 key", problem)
 
+    def test_key_for_one_signature_alone(self) -> None:
+        """An RSA key that is for RSASSA-PSS alone is named, besides its size."""
+        pss, size = browser_problems([x509.load_der_x509_certificate(b64decode(PSS_CERTIFICATE))])
+        self.assertIn("RSASSA-PSS", pss)
+        self.assertIn("1024 bits", size)
+
     def test_unknown_signature(self) -> None:
         """A signature whose algorithm is not known here is named by its object identifier."""
         [problem] = browser_problems([self.signed_with("sha512-256", "authority")])
@@ -82,8 +104,12 @@ class BrowserRuleTests(SynchronousTestCase):
 
     def test_names_and_purposes(self) -> None:
         """A certificate has names as subjectAltName, and is for servers if it names purposes."""
-        [problem] = browser_problems([self.certificate(extensions=())])
-        self.assertIn("no subjectAltName", problem)
+        mail = x509.SubjectAlternativeName([x509.RFC822Name("ann@example.org")])
+        for extensions in ((), (mail,)):
+            [problem] = browser_problems([self.certificate(extensions=extensions)])
+            self.assertIn("no host name or address as subjectAltName", problem)
+        address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("192.0.2.1"))])
+        self.assertEqual(browser_problems([self.certificate(extensions=(address,))]), [])
         client = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
         [problem] = browser_problems([self.certificate(extensions=(NAMES, client))])
         self.assertIn("serverAuth", problem)
