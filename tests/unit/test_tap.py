@@ -27,6 +27,7 @@ from signald.config.values import ConfigError, read_embed_origin
 from signald.lifecycle.service import Daemon
 from signald.net.origins import EVERY_ORIGIN
 from signald.server.proxy_protocol import ProxyProtocolFactory
+from signald.server.site import SignalingSite
 from signald.server.web import Folder
 from signald.tap import hold_signals, make_daemon, makeService, stop
 from signald.tls.certificates import CertificateError, SuppliedCertificate
@@ -234,7 +235,7 @@ class WiringTests(SynchronousTestCase):
 
     def test_files_of_the_page(self) -> None:
         """The check of a configuration knows every file of the page, and the folder of it that has a content."""
-        root = self.make_peerjs().page.factory.resource
+        root = cast(SignalingSite, self.make_peerjs().page.factory).resource
         files = {name.decode() for name, child in root.children.items() if name and not isinstance(child, Folder)}
         # There is no local authority without TLS.
         self.assertEqual(files | {"ca.crt", "ca.pem"}, PAGE_FILES)
