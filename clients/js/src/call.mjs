@@ -149,6 +149,8 @@ export class Call extends EventTarget {
       } else if (type === "refused") {
         refused(result);
       } else if (type === "opened" || type === "joined") {
+        // After a crash the server may know a session whose request was lost, and rejected, with its reply.
+        if (!entryRequest) return void send({ type: "leave", session });
         entered(result);
       } else if (type === "waiting") {
         confirmBy = Infinity;
@@ -156,7 +158,7 @@ export class Call extends EventTarget {
         finish(reason ?? type);
         if (type === "ended") return;
       } else if (type === "member-joined" || type === "member-renewed") {
-        return emit(result, meet(result.member));
+        return settings && emit(result, meet(result.member));
       } else if (type === "member-left") {
         drop(member, reason === GONE, 0);
       } else if (type === "member-away" || type === "member-back") {

@@ -324,6 +324,29 @@ test("after a crash of the server the guest comes back with its ticket and its c
   assert.equal([...guest.members.values()][0].connection, ofGuest);
 });
 
+test("a session that the server has opened although its reply was lost in a crash is left", async () => {
+  host = makeCall();
+  server.isSilent = true;
+  let code;
+  host.open().catch((error) => ({ code } = error));
+  await elapse(0.1);
+  server.sockets[0].lose();
+  await elapse(0.5);
+  const [, again] = server.sockets;
+  again.welcome({ resumed: "membership", id: "greeting" });
+  const session = "7Q2M9RT6ZC";
+  const members = [{ user: "USER3", role: "guest", polite: true, "offers-first": false, base: 0 }];
+  again.deliver({ type: "opened", session, capacity: 3, locked: false, lobby: false, ticket: "ticket", members });
+  again.deliver({ type: "member-joined", session, member: { ...members[0], user: "USER4" } });
+  server.isSilent = false;
+  await settle();
+  assert.deepEqual([code, host.session, host.members.size], ["no-reply", null, 0]);
+  assert.deepEqual(server.received.filter(({ type }) => type === "leave").map((message) => message.session), [session]);
+  const opened = host.open();
+  await settle();
+  assert.equal((await opened).type, "opened");
+});
+
 test("camera and microphone are sent as the browser gives them, and the ones before are stopped", async () => {
   const stopped = {};
   const camera = (name) => ({ kind: "video", stop: () => (stopped[name] = true) });

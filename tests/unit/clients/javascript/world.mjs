@@ -201,6 +201,7 @@ export class FakeServer {
   received = [];
   refusal = null; // The error that a join gets.
   lobby = false; // Whether a join waits.
+  isSilent = false; // Whether an open gets no reply.
   iceServers = [{ urls: ["stun:stun.example.org"] }];
   #held = null;
 
@@ -261,6 +262,8 @@ export class FakeServer {
     const member = (user, role, polite, first) => ({ user, role, polite, "offers-first": first, base: 0 });
     if (type === "hello") {
       socket.welcome({ id });
+    } else if (type === "open" && this.isSilent) {
+      // The reply is lost.
     } else if (type === "open") {
       socket.deliver({ type: "opened", ...state });
     } else if (type === "join" && this.refusal) {
