@@ -161,10 +161,24 @@ class _OpenResource(Resource):
         super().__init__()
         self._port = factory.signaling_port
 
-    def allow_origin(self, request: SignalingRequest) -> bool:
-        """Name the request's origin in the response if it is allowed; returns whether the path is exactly this one."""
+    def render_GET(self, request: SignalingRequest) -> bytes | int:
+        """Send the response of `answer`; a path below this one is answered with 404."""
         if request.postpath:
-            return False
+            return request.send_error(ErrorCode.NOT_FOUND)
+        self._allow_origin(request)
+        return self.answer(request)
+
+    def answer(self, request: SignalingRequest) -> bytes | int:
+        """Respond to a request; the result is that of `render`.
+
+        Raises:
+            NotImplementedError: always, here.
+
+        """
+        raise NotImplementedError
+
+    def _allow_origin(self, request: SignalingRequest) -> None:
+        """Name the request's origin in the response if it is allowed."""
         headers = request.requestHeaders
         # For a name that is text Twisted decodes the values as UTF-8, and raises where they are not.
         origins = [value.decode("latin-1") for value in headers.getRawHeaders(b"origin", [])]
@@ -174,16 +188,13 @@ class _OpenResource(Resource):
         request.setHeader("Cross-Origin-Resource-Policy", "cross-origin")
         if origins and host is not None and self._port.rule.origins.allows(origins[0], host):
             request.setHeader("Access-Control-Allow-Origin", origins[0])
-        return True
 
 
 class _Banner(_OpenResource):
     """Says what answers here."""
 
-    def render_GET(self, request: SignalingRequest) -> bytes | int:
+    def answer(self, request: SignalingRequest) -> bytes | int:
         """Send the banner."""
-        if not self.allow_origin(request):
-            return request.send_error(ErrorCode.NOT_FOUND)
         request.setHeader("Content-Type", "application/json")
         return request.send(orjson.dumps({"name": "signald", "description": "A server for clients of PeerJS."}))
 
@@ -191,10 +202,8 @@ class _Banner(_OpenResource):
 class _NewId(_OpenResource):
     """An id that nobody has."""
 
-    def render_GET(self, request: SignalingRequest) -> bytes | int:
+    def answer(self, request: SignalingRequest) -> bytes | int:
         """Send an id that is random."""
-        if not self.allow_origin(request):
-            return request.send_error(ErrorCode.NOT_FOUND)
         request.setHeader("Content-Type", "text/plain; charset=utf-8")
         return request.send(self._port.make_id().encode())
 
@@ -208,10 +217,8 @@ class _Peers(_OpenResource):
         self._list = b""
         self._list_at = -math.inf
 
-    def render_GET(self, request: SignalingRequest) -> bytes | int:
+    def answer(self, request: SignalingRequest) -> bytes | int:
         """Send the list, or 401, by which PeerJS's client knows that it is off."""
-        if not self.allow_origin(request):
-            return request.send_error(ErrorCode.NOT_FOUND)
         if not self._lists_ids:
             code = ErrorCode.NOT_PERMITTED
             status = HTTPStatus.UNAUTHORIZED
