@@ -60,6 +60,16 @@ MOVE = """(() => {
     layer.dispatchEvent(new PointerEvent('pointermove', options));
 })()"""
 
+#: JavaScript that touches the screen at a place in the window so shortly that the pointer is gone before its event, and
+#: then moves another one.
+SHORT_TOUCH = """(() => {
+    const layer = document.querySelector('.marks');
+    const [clientX, clientY] = [%f, %f];
+    const options = {bubbles: true, isPrimary: true};
+    layer.dispatchEvent(new PointerEvent('pointerdown', {...options, pointerId: 99, clientX, clientY}));
+    layer.dispatchEvent(new PointerEvent('pointermove', {...options, clientX: clientX + 50, clientY}));
+})()"""
+
 #: The widest distance in pixels at which two places are the same: coordinates have four decimals.
 SAME = 1.5
 
@@ -231,6 +241,9 @@ class PointingTests(PointingCase):
         draw()
         self.wait_for_line(bob, (0.9, 0.9), (0.95, 0.95), draw)
         self.wait_for_pointer(bob, "Ann", 0.95, 0.95, draw)
+        until(lambda: bob.tab.evaluate(LINES) == 0, PATIENCE, "no line")
+        self.wait_for_line(bob, (0.6, 0.6), (0.6, 0.6), lambda: ann.tab.evaluate(SHORT_TOUCH % self.at(ann, 0.6, 0.6)))
+        self.assertFalse(ann.shown("broken"))
         duration = bob.tab.evaluate("getComputedStyle(document.querySelector('.marks g')).transitionDuration")
         self.assertEqual(duration, "0s")
         mouse.move(2, 2)

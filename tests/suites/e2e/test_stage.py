@@ -21,6 +21,13 @@ PICTURE = """(video => video
 SCREEN = "#remotes [data-screen=true] video"
 CAMERA = "#remotes [data-screen=false] video"
 
+#: JavaScript that touches the self-view so shortly that the pointer is gone before its event.
+SHORT_TOUCH = """(() => {
+    const options = {bubbles: true, isPrimary: true, pointerId: 99};
+    document.getElementById('local-video').dispatchEvent(new PointerEvent('pointerdown', options));
+    document.getElementById('self').dispatchEvent(new PointerEvent('pointermove', {...options, clientX: 90}));
+})()"""
+
 #: JavaScript that counts the page's wake locks in `locks`, and records its requests for devices in `asked`.
 WATCH = """(() => {
     globalThis.locks = [];
@@ -155,6 +162,9 @@ class StageTests(CallTestCase):
         host.tab.page.focus("#move-self")
         host.tab.page.keyboard.press("ArrowDown")
         until(lambda: self.attribute(host, "#self", "data-corner") == "bottom-left", PATIENCE, "the next corner")
+        host.tab.evaluate(SHORT_TOUCH)
+        self.assertFalse(host.shown("broken"))
+        self.assertEqual(host.tab.evaluate("document.getElementById('self').style.translate"), "")
         host.tab.evaluate("document.getElementById('swap').click()")
         wide = "document.getElementById('self').getBoundingClientRect().width > 1000"
         until(lambda: host.tab.evaluate(wide), PATIENCE, "the own picture to be large")

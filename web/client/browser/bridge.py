@@ -24,6 +24,7 @@ __all__ = [
     "Listeners",
     "call",
     "call_static",
+    "capture_pointer",
     "construct",
     "get",
     "hold_lock",
@@ -160,6 +161,18 @@ def observe_size(target: Any, handler: Callable[[], None]) -> None:
             _fail(error)
 
     call(construct("ResizeObserver", guarded), "observe", target)
+
+
+def capture_pointer(target: Any, event: Any) -> bool:
+    """Let an element have all further events of a pressed pointer (W3C Pointer Events, `setPointerCapture`).
+
+    Return False if the pointer is up or gone already, as after a short touch, and may not be reported any more.
+    """
+    try:
+        call(target, "setPointerCapture", get(event, "pointerId"))
+    except BrowserError:
+        return False
+    return True
 
 
 class Listeners:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..model import layout
-from .bridge import BrowserError, call, get, listen, put, wait, window
+from .bridge import BrowserError, call, capture_pointer, get, listen, put, wait, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +66,8 @@ class Stage:
     def _drag_started(self, event: Any) -> None:
         button = call(get(event, "target"), "closest", "button")
         if button is None and self._can_move():
-            self._drag_start = (int(get(event, "clientX")), int(get(event, "clientY")))
-            call(self._figure, "setPointerCapture", get(event, "pointerId"))
+            start = (int(get(event, "clientX")), int(get(event, "clientY")))
+            self._drag_start = start if capture_pointer(self._figure, event) else None
 
     def _dragged(self, event: Any) -> None:
         if self._drag_start is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..browser.bridge import Listeners, call, get, put
+from ..browser.bridge import Listeners, call, capture_pointer, get, put
 from ..model.avatars import hue
 from ..model.picture_box import content_box, picture_place
 from . import extra_texts
@@ -174,20 +174,21 @@ class MarksLayer:
                 call(self._layer, "removeAttribute", name)
 
     def _pointer_event(self, event: Any) -> None:
-        kind = get(event, "type")
+        kind, gone = get(event, "type"), False
         if kind == "pointerdown":
             if get(event, "button") or not get(event, "isPrimary"):
                 return
             call(event, "preventDefault")
             self.focus()
-            call(self._layer, "setPointerCapture", get(event, "pointerId"))
+            gone = not capture_pointer(self._layer, event)
         elif not get(event, "isPrimary"):
             return
         box = call(self._layer, "getBoundingClientRect")
         sides = (float(get(box, "left")), float(get(box, "top")), float(get(box, "width")), float(get(box, "height")))
-        self._pointed(
-            self.screen, kind, picture_place((float(get(event, "clientX")), float(get(event, "clientY"))), sides)
-        )
+        place = picture_place((float(get(event, "clientX")), float(get(event, "clientY"))), sides)
+        self._pointed(self.screen, kind, place)
+        if gone:
+            self._pointed(self.screen, "pointercancel", place)
 
     def remove(self) -> None:
         """Remove the layer from the picture."""

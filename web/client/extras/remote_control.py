@@ -5,7 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..browser.bridge import BrowserError, Listeners, call, get, is_embedded, listen, now, spawn, wait, window
+from ..browser.bridge import (
+    BrowserError,
+    Listeners,
+    call,
+    capture_pointer,
+    get,
+    is_embedded,
+    listen,
+    now,
+    spawn,
+    wait,
+    window,
+)
 from ..model.control_input import ControlInput
 from ..model.control_viewer import CONTROLLING, ControlViewer
 from ..model.layout import picture_id
@@ -150,10 +162,7 @@ class RemoteControl:
         if get(event, "type") != "pointerdown":
             return
         call(self._figure, "focus", {"preventScroll": True})
-        try:
-            call(self._video, "setPointerCapture", get(event, "pointerId"))
-        except BrowserError:
-            # The pointer is up or gone already, as after a short touch, and may not be reported any more.
+        if not capture_pointer(self._video, event):
             self._release()
 
     def _turned(self, event: Any) -> None:
