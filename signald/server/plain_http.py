@@ -93,12 +93,13 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
     )
 
 
-def answer_plain_request(request: PlainRequest, listening: Host, is_own: Callable[[str], bool]) -> bytes:
+def answer_plain_request(request: PlainRequest, listening: Host | None, is_own: Callable[[str], bool]) -> bytes:
     """Return the response: a redirect to the same path with TLS, or an error.
 
     Arguments:
         request: the request.
-        listening: the address and the port that it came to, which HTTP/1.0 need not name.
+        listening: the address and the port that it came to, which HTTP/1.0 need not name; None where the client has to
+            name a host.
         is_own: tells whether a host is this server. Any other one is refused: otherwise a stranger's name, which a
             proxy may have put there, would become the target of a redirect.
 

@@ -242,13 +242,16 @@ class SignalingChannel(RequestTurns, HTTPChannel):
         self.charge_request()
         if not self._admit_request(request.forwarded_for):
             raise PlainRequestError(ErrorCode.TOO_MANY_REQUESTS)
-        listening = self.transport.getHost()
-        address = str(read_address(peer_host(listening)))
+        transport = self.transport.getHost()
+        address, client = read_address(peer_host(transport)), read_address(peer_host(self.transport.getPeer()))
+        # A client from the internet has not asked for a private address, and need not learn it.
+        is_hidden = address is None or client is None or (client.is_global and not address.is_global)
+        listening = None if is_hidden else Host(str(address), transport.port)
 
         def is_own(name: str) -> bool:
-            return name == address or name in (self.site.hosts or ()) or self.site.has_certificate_for(name)
+            return name == str(address) or name in (self.site.hosts or ()) or self.site.has_certificate_for(name)
 
-        return answer_plain_request(request, Host(address, listening.port), is_own)
+        return answer_plain_request(request, listening, is_own)
 
     def can_read(self) -> bool:
         """Whether the transport may be read from after a turn: not while the client does not read its response."""

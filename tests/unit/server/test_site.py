@@ -692,6 +692,14 @@ class UnencryptedTests(SiteCase):
         self.assertEqual(self.ask(b"GET /a HTTP/1.0\r\n\r\n")[1]["location"], "https://192.0.2.7:9000/a")
         self.assertIs(problem_code(self.ask(b"GET /a HTTP/1.1\r\n\r\n")), ErrorCode.BAD_HOST)
 
+    def test_no_host_behind_a_router(self) -> None:
+        """A client from the internet does not learn the private address that a router or a proxy has sent it to."""
+        old = b"GET /a HTTP/1.0\r\n\r\n"
+        response = self.ask(old, address="1.1.1.1")
+        self.assertIs(problem_code(response), ErrorCode.BAD_HOST)
+        self.assertNotIn(b"192.0.2.7", response[2] + str(response[1]).encode())
+        self.assertEqual(self.ask(old, address="10.0.0.1")[0], 308)
+
     def test_no_open_redirect(self) -> None:
         """A host that is not known to be this server is refused, and is not named in the response."""
         for host in ("evil.example", "192.0.2.8", "signald.example.evil.example", "localhost", "a b", "a\r\nHost: b"):
