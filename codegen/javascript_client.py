@@ -33,6 +33,9 @@ INTERNAL = (
     *(
         "addExtras",
         "attach",
+        "current",
+        "emit",
+        "entry",
         "established",
         "expectRestart",
         "expectReplies",
@@ -42,7 +45,16 @@ INTERNAL = (
         "isEstablished",
     ),
     *("isFull", "kept", "knownId", "localUser", "markAcknowledged", "messageReceived", "needed", "offersFirst"),
-    *("receivedCount", "recordReceived", "recordSent", "register", "remoteSdp", "remoteUser", "removeAcknowledged"),
+    *(
+        "receivedCount",
+        "recordReceived",
+        "recordSent",
+        "register",
+        "remoteSdp",
+        "remoteUser",
+        "removeAcknowledged",
+        "sendTrack",
+    ),
     *("rollsBack", "serverId", "setIceServers", "takeAckCount", "takeLost", "takeOverdue", "unsentEntries"),
     *("unsentFrames", "wasConnected"),
 )

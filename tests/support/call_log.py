@@ -24,7 +24,7 @@ from signald.monitoring.logs import Log
 from signald.server.factory import SignalingFactory
 from signald.server.switchboard import Switchboard
 from signald.server.web import make_site
-from tests.support.access import NOW, SECRET, make_chain
+from tests.support.access import NOW, SECRET, ignore_result, make_chain
 from tests.support.connections import run_at_once
 from tests.support.endpoints import CLIENT, CLOSE, TEXT, Endpoint, close_payload, frame, parse_frames, upgrade_request
 from tests.support.memory_server import make_port
@@ -94,7 +94,9 @@ class CallLogCase(SynchronousTestCase):
         hub = Hub(limits, "signald/test", TICKETS)
         registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
         settings = Webhook() if verdict is None else Webhook("https://app.example/", token_settings(self).secret_file)
-        webhook = WebhookClient(settings, lambda *_: succeed(verdict or b""), self.clock, lambda: NOW, lambda: "id")
+        webhook = WebhookClient(
+            settings, lambda *_: succeed(verdict or b""), self.clock, lambda: NOW, lambda: "id", ignore_result
+        )
         verifier = TokenVerifier(tokens or Tokens())
         chain = make_chain(registry, hub.guesses, verifier, webhook, run_at_once, self.clock, lambda: NOW)
         self.switchboard = Switchboard(hub, registry, chain, self.clock, lambda: NOW)

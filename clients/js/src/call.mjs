@@ -348,7 +348,7 @@ export class Call extends EventTarget {
         if (old) self.stream?.removeTrack(old);
         if (track) self.stream?.addTrack(track);
         tracks.set(kind, track);
-        await Promise.all([...members.values()].map((member) => member.replaceTrack(kind, track)));
+        await Promise.all([...members.values()].map((member) => member.sendTrack(kind, track)));
       },
       // Sends one more track, such as a screen's.
       addTrack(track, ...streams) {

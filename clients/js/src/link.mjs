@@ -6,7 +6,7 @@ export const now = () => performance.now() / 1000;
 // Returns the function that carries out a client's results. handle: called with each result that is no effect of the
 // connection; store: called with the text of the identity, or null. Throws TypeError where no socket can ever be made.
 export function makeLink(client, url, WebSocket, handle, store) {
-  if (!WebSocket || !url.startsWith("ws")) throw new TypeError("There is no WebSocket.");
+  if (!WebSocket || !url.startsWith("ws")) throw new TypeError("No WebSocket.");
   let socket;
   let timer;
 

@@ -168,7 +168,7 @@ export class Member {
       },
       restartIce: () => run(negotiator.restartIce()),
       // Sends a track of this kind, or none.
-      replaceTrack: (kind, track) => senders.get(kind)?.replaceTrack(track),
+      sendTrack: (kind, track) => senders.get(kind)?.replaceTrack(track),
       close() {
         closed = true;
         negotiator.close();

@@ -8,7 +8,7 @@ from signald import __version__
 from signald.page.assets import REVALIDATED, load_assets
 from signald.page.javascript_client import load_javascript_client
 
-MOST = {"/client.mjs": (25_000, 9_230), "/embed.mjs": (4_000, 1_600)}
+MOST = {"/client.mjs": (25_000, 9_300), "/embed.mjs": (4_000, 1_600)}
 """The largest size of each module in bytes, plain and with brotli."""
 
 
