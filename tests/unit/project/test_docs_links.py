@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -39,6 +40,17 @@ class LinkTests(SynchronousTestCase):
                 if not path.exists() or (anchor and anchor not in anchors(path)):
                     broken.append(f"{page.name}: {target}")
         self.assertEqual(broken, [])
+
+    def test_site(self) -> None:
+        """`make docs`, where a warning is an error, finds that each target is a file, and no skipped level."""
+        for page in sorted(DOCS.glob("*.md")):
+            text = re.sub(r"(?ms)^ *```.*?^ *```", "", page.read_text("utf-8"))
+            levels = [len(marks) for marks in re.findall(r"(?m)^(#+) ", text)]
+            for before, after in itertools.pairwise(levels):
+                self.assertLessEqual(after, before + 1, page.name)
+            for target in re.findall(r"\]\(([^)\s#]+)[^)\s]*\)", without_code(text)):
+                if "://" not in target:
+                    self.assertTrue((page.parent / target).is_file(), f"{page.name}: {target}")
 
     def test_index(self) -> None:
         """The site's index lists every page of docs/ once, and no other."""
