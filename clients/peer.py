@@ -304,6 +304,7 @@ class Peer:
             self._on_event(event)
 
     def _welcome_received(self, event: messages.Welcome) -> None:
+        self.report.reference = event.reference
         if self._welcomed is not None and not self._welcomed.done():
             self._welcomed.set_result(None)
 

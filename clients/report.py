@@ -85,6 +85,7 @@ class Report:
         members: the other members in the order in which they came; a member that is renewed counts as another one.
         reconnects: how many times the connection to the server was lost and resumed.
         control: the figures about remote control of a shared screen; None where no screen was shared.
+        reference: the pseudonym under which the server's log names the peer, the latest one; None before the welcome.
 
     """
 
@@ -93,6 +94,7 @@ class Report:
     members: list[MemberReport] = field(factory=list)
     reconnects: int = 0
     control: dict[str, object] | None = None
+    reference: str | None = None
 
     @property
     def flowed(self) -> bool:
@@ -101,7 +103,8 @@ class Report:
 
     def as_json(self) -> str:
         """Return the report as JSON, with the sums over all members before the members."""
-        plain: dict[str, object] = {"session": self.session, "reason": self.reason, "flowed": self.flowed}
+        plain: dict[str, object] = {"session": self.session, "reference": self.reference}
+        plain |= {"reason": self.reason, "flowed": self.flowed}
         plain["reconnects"] = self.reconnects
         for name in ("video_frames_sent", "video_frames_received", "audio_packets_sent", "audio_packets_received"):
             plain[name.replace("_", "-")] = sum(getattr(member, name) for member in self.members)

@@ -77,7 +77,7 @@ class PageTests(CallTestCase):
         guest.watch()
 
     def test_unknown_id(self) -> None:
-        """The page shows an error for an unknown id, with the reference of the log, and for what is no id."""
+        """The page shows an error for an unknown id, with its reference, and for a text that is not an id."""
         page = self.page()
         page.join("000-0000-000")
         page.wait_for_text("error", "no call with this ID")

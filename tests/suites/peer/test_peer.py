@@ -65,6 +65,7 @@ class CallTests(PeerCase):
         for report in reports:
             (member,) = report.members
             self.assertEqual((report.session, report.flowed), (session, True))
+            self.assertRegex(report.reference or "", r"^[0-9A-HJKMNP-TV-Z]{8}$")
             self.assertEqual((member.connection_state, member.ice_state), ("connected", "completed"))
             self.assertEqual((sorted(member.sends), sorted(member.receives)), (["audio", "video"], ["audio", "video"]))
             assert member.seconds_to_connected is not None

@@ -56,12 +56,13 @@ class JsonTests(SynchronousTestCase):
 
     def test_sums(self) -> None:
         """The report has the session, the reason and the sums over all members."""
-        plain = json.loads(Report("7Q2M9RT6ZC", "duration", [member(), member()]).as_json())
+        plain = json.loads(Report("7Q2M9RT6ZC", "duration", [member(), member()], reference="7F3K9QXM").as_json())
         self.assertEqual(plain.pop("members")[0]["user"], "ANN")
         self.assertEqual(
             plain,
             {
                 "session": "7Q2M9RT6ZC",
+                "reference": "7F3K9QXM",
                 "reason": "duration",
                 "flowed": True,
                 "reconnects": 0,
