@@ -67,5 +67,5 @@ class DivisionTests(SynchronousTestCase):
         self.assertLessEqual(sum(bound.bitrate + bound.screen_bitrate for bound in bounds.values()), UPLINK)
         for user, bound in bounds.items():
             self.assertGreaterEqual(bound.bitrate, LEVELS[0][1])
-            self.assertLessEqual(captured / bound.scale, max(captured / 1.0 if captured < 180 else 0, 720))
+            self.assertLessEqual(captured / bound.scale, 720 + 1e-6)
             self.assertLessEqual(captured / bound.scale, max(fitting_height(shown[user]), 180) + 1e-6)
