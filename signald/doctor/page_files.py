@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from urllib.parse import urljoin
 
 from signald.core.errors import ErrorCode
 from signald.doctor.findings import Finding, failure, ok
-from signald.doctor.responses import Response
+from signald.doctor.responses import POLICY, Response
 from signald.doctor.targets import PublicUrl
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "find_style_sheet",
     "is_misdirected",
     "judge_file",
+    "judge_frames",
     "judge_no_page",
     "page_ok",
     "page_request",
@@ -27,6 +29,9 @@ WORKER = "service-worker.js"
 """The service worker, whose path has to be the page's, since it may handle requests below its own path only."""
 
 RECIPES = 'docs/proxies.md has the lines for each proxy ("Under a path").'
+
+_ANCESTORS = re.compile(r"(?:^|[;,])\s*frame-ancestors\s+([^;,]*)", re.IGNORECASE)
+"""The pages that may show the page in a frame, in each policy of the header (CSP Level 3 §2.2.3)."""
 
 _STYLE_SHEET = re.compile(rb'<link rel="stylesheet" href="([!#-;=?-~]+)">')
 """The link to the page's style sheet, which its document has in its first kilobytes."""
@@ -100,6 +105,32 @@ def judge_file(url: PublicUrl, path: str, kind: str, response: Response) -> Find
         TOPIC,
         f"The page at {url.page} comes, but {harm}: {path} answers {answer}.",
         f"Let the proxy pass {wrong} on to signald as it passes {url.path} on. {RECIPES}",
+    )
+
+
+def judge_frames(url: PublicUrl, origins: Sequence[str], page: Response) -> Finding | None:
+    """Return why browsers do not show the page in frames as it is configured; None if they do.
+
+    Arguments:
+        url: the public URL of the page.
+        origins: the serialized origins whose pages may show it.
+        page: the response for the page.
+
+    """
+    listed = [found[1].split() for found in _ANCESTORS.finditer(page.headers.get(POLICY, ""))]
+    refused = [origin for origin in origins if any(origin not in ancestors for ancestors in listed)]
+    if not origins or (listed and not refused):
+        return None
+    if listed:
+        harm = f"no page of {refused[0]} can show it in a frame, although embed_origins names that site"
+    elif "x-frame-options" in page.headers:
+        harm = "no page can show it in a frame, by an X-Frame-Options that is not signald's"
+    else:
+        harm = "every site can show it in a frame"
+    return failure(
+        TOPIC,
+        f"The page at {url.page} comes with other headers than signald's: {harm}.",
+        "Let the proxy pass Content-Security-Policy on unchanged, and add neither that header nor X-Frame-Options.",
     )
 
 

@@ -20,6 +20,7 @@ from signald.doctor.page_files import (
     find_style_sheet,
     is_misdirected,
     judge_file,
+    judge_frames,
     judge_no_page,
     page_ok,
     page_request,
@@ -103,7 +104,7 @@ async def _check_page(reactor: Any, visit: Visit, handshaken: Response) -> Findi
                 return fault
     except UnreachableError as error:
         return failure("page", f"{url.page} cannot be reached: {error}.", "Run the doctor again.")
-    return page_ok(url)
+    return judge_frames(url, [origin.serialized for origin in visit.config.embed_origins], page) or page_ok(url)
 
 
 async def check_idle(reactor: Any, visit: Visit) -> list[Finding]:

@@ -9,10 +9,12 @@ from email.parser import BytesHeaderParser
 
 from attrs import frozen
 
-__all__ = ["MOST_BYTES", "Response", "read_response"]
+__all__ = ["MOST_BYTES", "POLICY", "Response", "read_response"]
 
 MOST_BYTES = 65536
 """The doctor reads at most this much of a response; the files of the page are longer, but the doctor needs no more."""
+
+POLICY = "content-security-policy"
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?")
 
@@ -23,7 +25,8 @@ class Response:
 
     Attributes:
         status: the status code.
-        headers: the header values by lower-case name; only the first value of a repeated header is kept.
+        headers: the header values by lower-case name; of a repeated header only the first value is kept, but all of
+            the Content-Security-Policy.
         body: the part of the body that has arrived.
         whole: whether the response is known to be complete.
 
@@ -63,7 +66,11 @@ def read_response(data: bytes) -> Response | None:
         raise ValueError("this is no HTTP/1 response")
     headers: dict[str, str] = {}
     for name, value in BytesHeaderParser().parsebytes(fields + b"\r\n\r\n").items():
-        headers.setdefault(name.lower(), str(value).strip())
+        key, text = name.lower(), str(value).strip()
+        if key == POLICY and key in headers:
+            # Browsers enforce all of them (CSP Level 3 §8.1); the proxy's comes after ours.
+            text = f"{headers.pop(key)}, {text}"
+        headers.setdefault(key, text)
     status = int(matched[1])
     return Response(status, headers, body, _is_whole(status, headers, body))
 

@@ -10,6 +10,7 @@ from signald.doctor.page_files import (
     find_style_sheet,
     is_misdirected,
     judge_file,
+    judge_frames,
     judge_no_page,
     page_request,
     wrong_path,
@@ -125,3 +126,36 @@ class JudgementTests(SynchronousTestCase):
         self.assertTrue(is_misdirected(refusal(ErrorCode.NOT_FOUND)))
         for response in (Response(101, {}, b"", True), Response(404, {}, b"", True), refusal(ErrorCode.SERVER_FULL)):
             self.assertFalse(is_misdirected(response), response)
+
+
+class FrameTests(SynchronousTestCase):
+    """Tests of the headers by which browsers show the page in frames."""
+
+    def judge(self, *headers: str) -> str:
+        """Return the finding about a page with these header lines, for a server that two sites may embed."""
+        head = "\r\n".join(["HTTP/1.1 200 OK", *headers, "", ""])
+        response = read_response(head.encode())
+        assert response is not None
+        found = judge_frames(URL, ["https://a.example", "https://b.example"], response)
+        return "" if found is None else found.text
+
+    def test_as_configured(self) -> None:
+        """A policy that lets all these sites show the page is right, also beside one that says nothing of frames."""
+        ours = "Content-Security-Policy: default-src 'self'; frame-ancestors https://a.example https://b.example; x"
+        theirs = "Content-Security-Policy: upgrade-insecure-requests"
+        for headers in ([ours], [ours, theirs], [ours, "X-Frame-Options: DENY"]):
+            self.assertEqual(self.judge(*headers), "")
+        response = Response(200, {}, b"", True)
+        self.assertIsNone(judge_frames(URL, [], response))
+
+    def test_proxy(self) -> None:
+        """A proxy that takes the policy away, replaces it or adds a stricter one is told by what comes of it."""
+        ours = "Content-Security-Policy: frame-ancestors https://a.example https://b.example"
+        self.assertIn("every site can show it in a frame", self.judge())
+        self.assertIn("by an X-Frame-Options that is not signald's", self.judge("X-Frame-Options: SAMEORIGIN"))
+        for policies in (
+            ["content-security-policy: frame-ancestors https://b.example"],
+            [ours, "Content-Security-Policy: default-src *; Frame-Ancestors 'self' https://b.example"],
+            [f"{ours}, frame-ancestors https://b.example"],
+        ):
+            self.assertIn("no page of https://a.example can show it in a frame", self.judge(*policies))

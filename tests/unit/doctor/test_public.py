@@ -20,6 +20,7 @@ from signald.doctor.findings import Finding, Mark
 from signald.doctor.ports import is_signald
 from signald.doctor.public import Visit, check_idle, check_public
 from signald.doctor.targets import PublicUrl, Target
+from signald.net.origins import origin_from
 from signald.page.assets import REVALIDATED, Asset, Representation
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
@@ -205,6 +206,15 @@ class PublicTests(SynchronousTestCase):
             (found,) = self.page_findings(self.visit(f"http://calls.example.org{base}", base=base))
             text = f"The page at http://calls.example.org{base} comes, with its style sheet and its worker."
             self.assertEqual((found.mark, found.text), (Mark.OK, text))
+
+    def test_page_in_frames(self) -> None:
+        """A page that may be shown in frames by its configuration has to come with the header that allows it."""
+        visit = self.visit()
+        visit = evolve(visit, config=evolve(visit.config, embed_origins=(origin_from("https://a.example"),)))
+        self.network.site = self.site
+        (found,) = self.page_findings(visit)
+        self.assertEqual(found.mark, Mark.FAILURE)
+        self.assertIn("no page of https://a.example can show it in a frame", found.text)
 
     def test_page_without_its_files(self) -> None:
         """A page whose style sheet or worker is not there is a failure, although the page and the WebSocket are."""
