@@ -66,8 +66,8 @@ class EmbeddingPage:
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.tab.evaluate('seen')}, console: {self.tab.messages}") from None
 
-    def run(self, statement: str) -> None:
-        """Run a statement."""
+    def perform(self, statement: str) -> None:
+        """Have the page perform a statement."""
         self.tab.evaluate(f"void ({statement})")
 
     def seen(self, kind: str) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ class CallTests(EmbeddingCase):
         page.embed(camera=False, preview=False)
         page.wait_until_ready()
         self.assertEqual(page.seen("ready"), [{"type": "ready"}])
-        page.run("call.join({ name: 'Ann' })")
+        page.perform("call.join({ name: 'Ann' })")
         page.wait_for("waiting")
         session = page.tab.evaluate("call.state.session")
         self.assertEqual(page.tab.evaluate("call.state.link"), f"{self.daemon.url}#{session}")
@@ -75,7 +75,7 @@ class CallTests(EmbeddingCase):
         page.wait_for("connected")
         page.wait_until("call.members[0]?.connected && call.members[0].camera")
         self.assertEqual(page.tab.evaluate("[call.media.microphone, call.media.camera]"), [True, False])
-        page.run("call.setCamera(true)")
+        page.perform("call.setCamera(true)")
         page.wait_until("call.media.camera")
         watch(other)
         return page, other
@@ -84,10 +84,10 @@ class CallTests(EmbeddingCase):
         """Let the application mute, and hang up."""
         silent = "document.querySelector('.remote:has([data-user]) .silent').checkVisibility()"
         for on in (False, True):
-            page.run(f"call.setMicrophone({str(on).lower()})")
+            page.perform(f"call.setMicrophone({str(on).lower()})")
             page.wait_until(f"call.media.microphone === {str(on).lower()}")
             until(lambda shown: other.tab.evaluate(silent) is shown, PATIENCE, "the other page to show it", not on)
-        page.run("call.hangUp()")
+        page.perform("call.hangUp()")
         page.wait_for("ended")
         self.assertTrue(page.seen("state")[-1]["outcome"])
         other.wait_for("ended")
@@ -102,19 +102,19 @@ class CallTests(EmbeddingCase):
         # The devices are told, and another one can be chosen.
         known = tab.evaluate("call.devices.microphone.map(({ device }) => device)")
         self.assertTrue(known)
-        page.run(f"call.chooseDevice('microphone', {json.dumps(known[-1])})")
-        page.run("call.chooseDevice('camera', 'nonsense')")
+        page.perform(f"call.chooseDevice('microphone', {json.dumps(known[-1])})")
+        page.perform("call.chooseDevice('camera', 'nonsense')")
         page.wait_until("seen.some(({ code }) => code === 'unknown-device')")
-        page.run("call.join({ session: 'nonsense' })")
+        page.perform("call.join({ session: 'nonsense' })")
         page.wait_until("seen.some(({ code }) => code === 'invalid-session')")
-        page.run("call.join()")
+        page.perform("call.join()")
         page.wait_until("seen.some(({ code }) => code === 'call-on')")
         # A frame of another origin beside it, and odd values of the application itself.
         neighbour = Application({"/": (NEIGHBOUR, "text/html")}, host="127.0.0.1")
         self.addCleanup(neighbour.stop)
         for message in ({"signald": 1, "type": "hello"}, {"signald": 1, "type": "hang-up"}):
             address = json.dumps(f"{neighbour.origin}/#{json.dumps(message)}")
-            page.run(f"document.body.append(Object.assign(document.createElement('iframe'), {{ src: {address} }}))")
+            page.perform(f"document.body.append(Object.assign(document.createElement('iframe'), {{ src: {address} }}))")
         ignored = "JSON.parse(signald.embedding()).ignored"
         until(lambda: frame.evaluate(ignored) == 2, PATIENCE, "two ignored messages")
         for odd in (
@@ -123,16 +123,18 @@ class CallTests(EmbeddingCase):
             "{ signald: 2, type: 'hang-up' }",
             "{ signald: 1, type: 'hang-up '.repeat(9e3) }",
         ):
-            page.run(f"call.frame.contentWindow.postMessage({odd}, '*')")
-        page.run("(() => { const a = { signald: 1 }; a.a = a; call.frame.contentWindow.postMessage(a, '*') })()")
+            page.perform(f"call.frame.contentWindow.postMessage({odd}, '*')")
+        page.perform("(() => { const a = { signald: 1 }; a.a = a; call.frame.contentWindow.postMessage(a, '*') })()")
         until(lambda: frame.evaluate(ignored) == 7, PATIENCE, "seven ignored messages")
         self.assertEqual(json.loads(frame.evaluate("signald.embedding()"))["origin"], self.application.origin)
         # Another frame of the tab, whose storage is the same, is for another session: it does not resume this one.
         address = json.dumps(f"{self.daemon.url}embed.mjs")
         options = json.dumps({"session": "7Q2M9RT6ZC", "preview": False})
-        page.run(f"import({address}).then(({{ embed }}) => second = embed(document.body, call.frame.src, {options}))")
+        page.perform(
+            f"import({address}).then(({{ embed }}) => second = embed(document.body, call.frame.src, {options}))"
+        )
         page.wait_until("globalThis.second?.ready && second.state.state === 'start'")
-        page.run("second.remove()")
+        page.perform("second.remove()")
         watch(other)
         self.finish(page, other)
         fetched = "performance.getEntriesByType('resource').filter(({ name }) => name.includes('/embedding.')).length"
@@ -190,7 +192,7 @@ class FrameTests(EmbeddingCase):
         page = self.application_page()
         page.embed(session=session, preview=False)
         page.wait_until_ready()
-        page.run("call.join()")
+        page.perform("call.join()")
         page.wait_for("connected")
         tab = page.tab
         assert isinstance(tab, ChromiumTab)
