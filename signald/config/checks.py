@@ -33,7 +33,9 @@ SECRETS: frozenset[KeyPath] = frozenset(
 """The settings that name a file with a secret. Its name is not repeated before the file is known to be there: operators
 put the secret itself there."""
 
-PAGE_FILES = frozenset({"ca.crt", "ca.pem", "client.mjs", "manifest.webmanifest", "service-worker.js", "ws"})
+PAGE_FILES = frozenset(
+    {"ca.crt", "ca.pem", "client.mjs", "embed.mjs", "manifest.webmanifest", "service-worker.js", "ws"}
+)
 """What is served below the path of the page and is no folder."""
 
 _PAGE_FOLDER = "/schema/"
