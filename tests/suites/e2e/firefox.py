@@ -14,7 +14,7 @@ from typing import Any
 
 import websocket
 
-from tests.suites.e2e.chromium import HEIGHT, RATE, WIDTH
+from tests.suites.e2e.chromium import HEIGHT, SPARING_RATE, WIDTH
 from tests.suites.e2e.program import Program
 from tests.suites.e2e.waiting import until
 
@@ -60,7 +60,7 @@ SMALL_CAMERA = f"""() => {{
     if (!globalThis.MediaDevices) return;
     const ask = MediaDevices.prototype.getUserMedia;
     MediaDevices.prototype.getUserMedia = function (wanted) {{
-        const video = wanted?.video && {{...wanted.video, width: {WIDTH}, height: {HEIGHT}, frameRate: {RATE}}};
+        const video = wanted?.video && {{...wanted.video, width: {WIDTH}, height: {HEIGHT}, frameRate: {SPARING_RATE}}};
         const raw = {{echoCancellation: false, noiseSuppression: false, autoGainControl: false}};
         const audio = wanted?.audio && {{...(wanted.audio === true ? {{}} : wanted.audio), ...raw}};
         return ask.call(this, {{...wanted, video, audio}});
