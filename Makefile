@@ -26,7 +26,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help generate doctor-document resume-storm upgrade-return soak-model bench bench-quick bench-document bench-record bench-journal bench-page soak-page a11y stage-pictures run test quick nightly install install-test system-test lock check unit peer conformance packaging attack faults acme behaviours examples fuzz e2e coverage mutants clean
+.PHONY: help generate doctor-document resume-storm upgrade-return soak-model bench bench-quick bench-document bench-record bench-journal bench-page soak-page a11y stage-pictures run test quick nightly install install-test system-test lock check unit peer conformance packaging attack faults acme behaviours examples fuzz e2e coverage mutants clean screens
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -98,6 +98,10 @@ a11y: install-test system-test ## every screen by the rules of accessibility: pr
 stage-pictures: install-test system-test ## forty screenshots of the stage of a call in e2e-report/, and what is covered
 	@TEST_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) tests.suites.e2e.test_stage_layout
 
+screens: install-test system-test ## every screen, 1920 to 320 pixels, light and dark, English and Arabic: screens-report/index.html
+	@rm -rf screens-report
+	@TEST_E2E_REPORT="$(CURDIR)/screens-report" $(RUN_TESTS) --limit 3600 tests.suites.e2e.screen_pictures
+
 coverage: install-test ## branch coverage of the unit and peer tests by package, with every line that did not run
 	@$(RUN_TESTS) --coverage unit peer
 
@@ -152,7 +156,7 @@ lock: build/lock.stamp ## write requirements/*.txt anew from setup.cfg (UPGRADE=
 	requirements/lock build/lock/bin/pip-compile $(if $(UPGRADE),--upgrade)
 
 clean: ## remove everything that make made
-	rm -rf $(VENV) .checks build e2e-report attack-report faults-report bench-report _trial_temp* .coverage .coverage.* .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .checks build e2e-report screens-report attack-report faults-report bench-report _trial_temp* .coverage .coverage.* .mypy_cache .ruff_cache .hypothesis
 
 # An environment with nothing in it but pip.
 $(VENV)/venv.stamp:
