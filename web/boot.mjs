@@ -75,8 +75,7 @@ const shim = {
 };
 
 addEventListener("error", (event) => {
-  // An error in a browser extension is not the page's. The event of a ResizeObserver is none: it says that further
-  // changes of size are reported in the next frame, and WebKit sends it whenever a panel opens beside a call.
+  // Extensions' errors are not the page's; a ResizeObserver's event is none (WebKit: a panel opens beside a call).
   if (!/-extension:/.test(event.filename) && !/^ResizeObserver loop/.test(event.message)) broken(event.message);
 });
 

@@ -137,6 +137,16 @@ class LoadTests(AssetCase):
         self.assertIn("f({a: {b: 1}})", self.body(assets["/assets/boot.mjs"]))
         self.assertIn("{{not.a.placeholder}}", self.body(assets["/assets/engine.mjs"]))
 
+    def test_comments(self) -> None:
+        """Comments are not served, the lines of scripts keep their numbers, and what looks like a comment stays."""
+        self.write("page/style.css", "/* Two\n   lines */\nbody { color: red; /* why */ }\n")
+        script = '/** What it does. */\nf("https://a"); // why\n  // A reason.\n  g(`/*`);\n'
+        self.write("page/boot.mjs", script)
+        assets = self.load()
+        bodies = {path.split(".")[0]: asset.representations["identity"].body for path, asset in assets.items()}
+        self.assertEqual(bodies["/assets/style"], b"\nbody { color: red;  }\n")
+        self.assertEqual(bodies["/assets/boot"], b'\nf("https://a"); // why\n\n  g(`/*`);\n')
+
     def test_digest(self) -> None:
         """A placeholder with # is replaced by a digest of the asset's contents."""
         before = self.body(self.load()["/service-worker.js"])
