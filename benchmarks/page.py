@@ -38,7 +38,11 @@ FIRST_STATEMENT_TIMES = 1.5
 SETTLE_MS = 400.0
 """The greatest times from Python's first statement to a usable start screen, and to the self-view."""
 
-FIRST_FRAME_MS = 700.0
+USABLE_TIMES, USABLE_MS = 1.3, 60.0
+"""The greatest time from navigation to a usable start screen: this multiple of the time of the reference page's first
+statement, and these milliseconds."""
+
+FIRST_FRAME_MS = 600.0
 """The greatest time from the press on Join to the first frame of the other participant."""
 
 SLOW_MS = 2000.0
@@ -165,7 +169,7 @@ class Stand:
 
 def cold_load(stand: Stand) -> tuple[list[Figure], str]:
     """Measure the time of the page's first statement, compared with the reference page, and of the later load steps."""
-    first, empty, usable = [], [], []
+    first, empty, usable, whole = [], [], [], []
     # A browser's first load is slower than any later load, so it is not measured.
     for count in range(-1, stand.rounds):
         progress("cold loads", count, stand.rounds)
@@ -174,13 +178,19 @@ def cold_load(stand: Stand) -> tuple[list[Figure], str]:
             empty.append(nothing["js"])
             first.append(page["python"])
             usable.append(page["usable"] - page["python"])
+            whole.append(page["usable"])
     progress("cold loads", 1, 1)
     times = [one / other for one, other in zip(first, empty, strict=True)]
+    parts = [one / (USABLE_TIMES * other + USABLE_MS) for one, other in zip(whole, empty, strict=True)]
     figures = [
         Figure("cold: first statement of an empty module", "ms", empty),
         Figure("cold: first Python statement", "ms", first),
         Figure("cold: the same, as a multiple", "times", times, FIRST_STATEMENT_TIMES, 2),
         Figure("from there to a usable start screen", "ms", usable, SETTLE_MS),
+        Figure("cold: usable start screen", "ms", whole),
+        Figure(
+            f"cold: the same, as a part of {USABLE_TIMES:g} empty modules and {USABLE_MS:g} ms", "times", parts, 1.0, 2
+        ),
     ]
     return figures, ""
 
