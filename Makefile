@@ -191,6 +191,15 @@ build/lock.stamp: Makefile
 	build/lock/bin/pip install --quiet --disable-pip-version-check $(PIP_TOOLS)
 	@touch $@
 
+# ---- a Debian package -----------------------------------------------------------------------------------------------
+
+.PHONY: deb
+
+deb: install ## build the Debian package signald-webrtc into build/deb (docs/installing.md)
+	@rm -rf build/deb && mkdir -p build/deb
+	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/deb $(VENV)/source
+	@PYTHON='$(PYTHON)' PIP=$(BIN)/pip deploy/debian/build build/deb/signald-*.whl build/deb
+
 # ---- the documentation's site, and a release ------------------------------------------------------------------------
 
 .PHONY: docs release

@@ -30,7 +30,7 @@ NAMED_ELSEWHERE = {
 }
 
 #: Programs that every machine has on which `make test` runs: make itself, and packages that Debian calls essential.
-ALWAYS_THERE = {"make", "sh", "sleep", "prlimit"}
+ALWAYS_THERE = {"make", "sh", "sleep", "prlimit", "env", "grep", "dpkg", "dpkg-deb", "deb-systemd-helper"}
 
 
 def requirements() -> set[str]:
