@@ -116,11 +116,11 @@ class DebianPackageTests(SynchronousTestCase):
 
     def check_service(self) -> None:
         """Start the program of the unit as a service manager would, with the package in its place; load the page."""
-        around = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt", "--ro-bind", self.path(str(HOME)), HOME]
+        mounts: list[str | Path] = ["--dev-bind", "/", "/", "--tmpfs", "/opt", "--ro-bind", self.path(str(HOME)), HOME]
         home = self.directory / "home"
         home.mkdir()
         configuration = str(self.path(f"/etc/{NAME}/signald.toml"))
-        supervisor = Supervisor(home, "--no-tls", "--config", configuration, around=around)
+        supervisor = Supervisor(home, "--no-tls", "--config", configuration, around=["bwrap", *mounts])
         supervisor.script = HOME / "bin" / "signald"
         try:
             supervisor.start()
