@@ -38,7 +38,8 @@ class PageTests(CallTestCase):
         self.assertEqual(urlsplit(link).fragment.replace("-", ""), session)
         drawn = """(canvas => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]
             .filter((value, index) => index % 4 == 0 && value < 64).length)(document.getElementById('qr'))"""
-        self.assertGreater(host.tab.evaluate(drawn), 200)
+        # The page draws the code after it shows the link.
+        until(lambda: host.tab.evaluate(drawn) > 200, PATIENCE, "the QR code")
         guest = self.page(fragment=urlsplit(link).fragment)
         guest.join()
         self.wait_for_pictures(host, guest)
