@@ -54,13 +54,8 @@ QUIET = (
     f"--disable-features={','.join(WITHOUT)}",
 )
 
-#: Options with which pages cost less processor time than with a person's browser, for tests that measure neither.
-#: Most pages of the tests live for a few seconds: V8's optimizing compiler of WebAssembly works on MicroPython's
-#: interpreter in each of them, and hardly any page lives until it gains by that.
-SPARING = ("--js-flags=--liftoff-only",)
-
-#: Playwright's options of a context that do the same: the dot that breathes while a page waits has the page drawn sixty
-#: times a second.
+#: Playwright's options of a context with which pages cost less processor time than with a person's browser, for tests
+#: that measure nothing: the dot that breathes while a page waits has the page drawn sixty times a second.
 SPARING_TAB = {"reduced_motion": "reduce"}
 
 #: JavaScript that runs before a page's own scripts, and takes the sound of the fake microphone as it is: to filter the
@@ -239,7 +234,7 @@ class Chromium:
         """Start Chromium.
 
         Arguments:
-            sparing: whether pages shall cost little processor time rather than move and be as fast as a person's.
+            sparing: whether pages shall cost little processor time rather than move, sound and look as a person's.
             program: the program to start; by default the headless Chromium.
             cameras: the number of Chromium's own fake cameras; with 0, one camera with a small picture.
             camera: whether a page gets permission for camera and microphone; otherwise the request is refused.
@@ -252,7 +247,7 @@ class Chromium:
         flags += [] if cameras else [f"--use-file-for-fake-video-capture={film}"]
         # Without this option headless Chromium refuses the permission, since no user can grant it.
         flags += ["--use-fake-ui-for-media-stream"] if camera else []
-        flags += [*SPARING, f"--use-file-for-fake-audio-capture={sound_file()}"] if sparing else []
+        flags += [f"--use-file-for-fake-audio-capture={sound_file()}"] if sparing else []
         self._sparing = sparing
         self._browser: PlaywrightBrowser = driver().chromium.launch(
             executable_path=program or executable(), args=flags, chromium_sandbox=False, env=environment
