@@ -7,7 +7,7 @@ from attrs import define, field
 from signald.core.budgets import AddressBudget, RateLimit
 from signald.core.limits import AddressKey, Limits, TokenBucket
 
-__all__ = ["LineBudget"]
+__all__ = ["ADDRESS_BURST", "ADDRESS_RATE", "LineBudget"]
 
 ADDRESS_RATE, ADDRESS_BURST = 20.0, 500
 """Lines per second about the clients of one address in the long run, and at once: a call of two has about twenty."""

@@ -52,11 +52,13 @@ class Target:
         daemon: the daemon.
         tls: whether the daemon speaks TLS.
         idle: the daemon's resident memory before the first attack, in KiB.
+        addresses: how many addresses the last attack came from.
 
     """
 
     def __init__(self, tls: bool, *options: str) -> None:
         """Start the daemon."""
+        self.addresses = 0
         directory = Path(tempfile.mkdtemp(prefix="signald-attack-"))
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
         self.tls = tls
