@@ -89,7 +89,7 @@ class SchemaTests(WebCase):
             self.assertEqual(self.fetch(path, accept_encoding="br")[1]["content-encoding"], "br")
             types.append(headers["content-type"])
         schema = "application/schema+json"
-        self.assertEqual(types, [schema, "application/vnd.aai.asyncapi+json", schema, schema])
+        self.assertEqual(types, [schema, "application/vnd.aai.asyncapi+json", schema, schema, schema])
         self.assertEqual(self.fetch("/schema/other.json")[0], 404)
         self.assertEqual(self.fetch("/schema")[0], 404)
 
