@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Read the configuration and the files that it names; return 0, or print each error to stderr and return 1.
 
-    Warnings go to stderr too, and do not change the status.
+    Warnings go to stderr too, each marked as one, and do not change the status.
     """
     options = Options("check-config")
     try:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         sys.stderr.write("\n".join(problems) + "\n")
         return 1
     sys.stdout.write(f"The configuration can be used. Settings that are given: {len(effective.where)}.\n")
-    sys.stderr.write("".join(f"{warning}\n" for warning in _warnings(effective)))
+    sys.stderr.write("".join(f"warning: {warning}\n" for warning in _warnings(effective)))
     return 0
 
 

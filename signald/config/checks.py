@@ -257,15 +257,13 @@ def _peerjs_paths(config: Config) -> Iterator[tuple[KeyPath, str]]:
 
 def _readable_by_all(config: Config) -> Iterator[tuple[KeyPath, str, str]]:
     operations = config.operations
-    if (
-        operations.port is not None
-        and ip_address(operations.interface).is_unspecified
-        and operations.admin_token_file is None
-    ):
+    # The token of the admin page does not matter: the metrics are served without one.
+    if operations.port is not None and ip_address(operations.interface).is_unspecified:
         yield (
             ("operations", "interface"),
-            f"{operations.interface} is every address of this machine, and whoever reaches one can read the metrics.",
-            "Listen on a loopback or a private address, or set operations.admin_token_file if that is intended.",
+            f"{operations.interface} is every address of this machine, and whoever reaches one can read the metrics, "
+            "with or without an admin token.",
+            "Listen on 127.0.0.1 or a private address, or let a firewall admit Prometheus alone.",
         )
 
 
@@ -333,5 +331,5 @@ def _unreadable_accent(config: Config) -> Iterator[tuple[KeyPath, str, str]]:
             ("page", "accent"),
             f"{colour} has a contrast of {contrast(colour, LIGHT_GROUND):.1f} with the ground of the light theme, "
             f"where {LEAST_CONTRAST} is needed to read it; the page shows {shown} there.",
-            "Choose a darker colour, unless you want that one.",
+            f"Choose a darker colour, or accept {shown}.",
         )

@@ -31,7 +31,7 @@ class CheckConfigTests(CommandCase):
         self.assertEqual(self.check("[limits]\nsession_members = 8\n"), (0, said, ""))
         status, out, err = self.check("[limits]\nsession_members = 9\n")
         self.assertEqual((status, out), (0, said))
-        self.assertIn("line 2, limits.session_members: 9 is more than 8.", err)
+        self.assertRegex(err, r"\Awarning: \S+signald\.toml, line 2, limits\.session_members: 9 is more than 8\.")
 
     def test_everything_that_names_a_file(self) -> None:
         """The token secret, the webhook secret, the TURN secret and the admin token are read; no file is written."""
@@ -86,7 +86,7 @@ class CheckConfigTests(CommandCase):
         certificate, key = write_pair(self.directory, time.time(), ed25519.Ed25519PrivateKey.generate())
         status, _, err = self.check(f'certificate = "{certificate}"\nkey = "{key}"\n')
         self.assertEqual(status, 0)
-        self.assertIn(f"{certificate}: Browsers refuse it, since they have no EdDSA keys", err)
+        self.assertIn(f"warning: {certificate}: Browsers refuse it, since they have no EdDSA keys", err)
         certificate, key = write_pair(self.directory, time.time() - 200 * DAY)
         status, _, err = self.check(f'certificate = "{certificate}"\nkey = "{key}"\n')
         self.assertEqual(status, 0)

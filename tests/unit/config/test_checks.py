@@ -214,13 +214,14 @@ class DoubtTests(ChecksCase):
         self.assertEqual(self.doubts('[operations]\nport = 9090\n[ice]\nservers = ["stun:stun.example"]'), [])
 
     def test_metrics_for_everybody(self) -> None:
-        """The operator's listener on every address is a warning, unless it has a token."""
+        """The operator's listener on every address is a warning, since a token guards the admin page alone."""
         for address in ("0.0.0.0", "::"):  # noqa: S104 # nothing is bound
             [said] = self.doubts(f'[operations]\nport = 9090\ninterface = "{address}"')
             self.assertRegex(said, rf"\Asignald.toml, line 3, operations.interface: {address} is every address of this")
         (self.folder / "token").touch()
         token = 'port = 9090\ninterface = "::"\nadmin_token_file = "token"'
-        self.assertEqual(self.doubts(f"[operations]\n{token}"), [])
+        [said] = self.doubts(f"[operations]\n{token}")
+        self.assertIn("can read the metrics, with or without an admin token. Listen on 127.0.0.1 or", said)
         self.assertEqual(self.doubts('[operations]\ninterface = "::"'), [])
 
     def test_large_mesh(self) -> None:
