@@ -49,7 +49,7 @@ def check_certificate_files(config: Config, host: str | None, store: crypto.X509
     except CertificateError as error:
         return [_unusable(error)]
     refused = [
-        failure(TOPIC, f"{config.certificate}: {problem}", "signald serves it, and no browser connects.")
+        failure(TOPIC, f"{config.certificate}: {problem.text}", problem.remedy)
         for problem in browser_problems(pair.chain)
     ]
     return [*refused, *judge_chain(TOPIC, str(config.certificate), pair.chain, host, store, now)]

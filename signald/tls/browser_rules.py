@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from attrs import frozen
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-__all__ = ["browser_problems"]
+__all__ = ["BrowserProblem", "browser_problems"]
 
 LEAST_RSA_BITS = 2048
 """The smallest RSA key that browsers accept (CA/Browser Forum Baseline Requirements §6.1.5)."""
@@ -29,8 +30,25 @@ _PSS_KEY = "1.2.840.113549.1.1.10"
 _REMEDY = "Use a certificate with an ECDSA P-256 key, or an RSA key of 2048 bits or more, signed with SHA-256."
 
 
-def browser_problems(chain: Sequence[x509.Certificate]) -> list[str]:
-    """Return a sentence for each reason for which browsers refuse a certificate, with what to do.
+@frozen
+class BrowserProblem:
+    """A reason for which browsers refuse a certificate.
+
+    Attributes:
+        text: a sentence with the reason.
+        remedy: a sentence that says what to do.
+
+    """
+
+    text: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.remedy}"
+
+
+def browser_problems(chain: Sequence[x509.Certificate]) -> list[BrowserProblem]:
+    """Return each reason for which browsers refuse a certificate.
 
     Arguments:
         chain: the certificate, then those of intermediate authorities.
@@ -42,7 +60,7 @@ def browser_problems(chain: Sequence[x509.Certificate]) -> list[str]:
         # Nobody checks the signature of a root on itself (RFC 5280 §6.1).
         if (number == 0 or certificate.issuer != certificate.subject) and (hash_name := _weak_hash(certificate)):
             found.append(f"{'it' if number == 0 else 'an intermediate certificate'} is signed with {hash_name}")
-    problems = [f"Browsers refuse it, since {reason}. {_REMEDY}" for reason in found]
+    problems = [BrowserProblem(f"Browsers refuse it, since {reason}.", _REMEDY) for reason in found]
     return [*problems, *_name_problems(leaf)]
 
 
@@ -67,7 +85,7 @@ def _weak_hash(certificate: x509.Certificate) -> str | None:
     return None if found is None or found.name in _HASHES else found.name.upper()
 
 
-def _name_problems(leaf: x509.Certificate) -> Iterator[str]:
+def _name_problems(leaf: x509.Certificate) -> Iterator[BrowserProblem]:
     extensions = leaf.extensions
     try:
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -75,16 +93,17 @@ def _name_problems(leaf: x509.Certificate) -> Iterator[str]:
     except x509.ExtensionNotFound:
         has_hosts = False
     if not has_hosts:
-        yield (
+        yield BrowserProblem(
             "Browsers refuse it, since it has no host name or address as subjectAltName; they do not read the common "
-            "name (RFC 9525 §2). Have it issued with its host names as subjectAltName."
+            "name (RFC 9525 §2).",
+            "Have it issued with its host names as subjectAltName.",
         )
     try:
         purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return
     if not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & {*purposes}:
-        yield (
-            "Browsers refuse it, since its extended key usage has no serverAuth (RFC 5280 §4.2.1.12). Have it "
-            "issued for a server."
+        yield BrowserProblem(
+            "Browsers refuse it, since its extended key usage has no serverAuth (RFC 5280 §4.2.1.12).",
+            "Have it issued for a server.",
         )

@@ -78,27 +78,28 @@ class BrowserRuleTests(SynchronousTestCase):
             (rsa.generate_private_key(65537, 1024), hashes.SHA256(), "1024 bits"),  # noqa: S505 # that is what is tested
         ):
             [problem] = browser_problems([self.certificate(key, algorithm)])
-            self.assertIn(name, problem)
-            self.assertIn("Use a certificate with an ECDSA P-256 key", problem)
+            self.assertIn(name, problem.text)
+            self.assertTrue(problem.remedy.startswith("Use a certificate with an ECDSA P-256 key"))
+            self.assertEqual(str(problem), f"{problem.text} {problem.remedy}")
 
     def test_key_for_one_signature_alone(self) -> None:
         """An RSA key that is for RSASSA-PSS alone is named, besides its size."""
         pss, size = browser_problems([x509.load_der_x509_certificate(b64decode(PSS_CERTIFICATE))])
-        self.assertIn("RSASSA-PSS", pss)
-        self.assertIn("1024 bits", size)
+        self.assertIn("RSASSA-PSS", pss.text)
+        self.assertIn("1024 bits", size.text)
 
     def test_unknown_signature(self) -> None:
         """A signature whose algorithm is not known here is named by its object identifier."""
         [problem] = browser_problems([self.signed_with("sha512-256", "authority")])
-        self.assertIn("it is signed with 1.2.840.113549.1.1.16", problem)
+        self.assertIn("it is signed with 1.2.840.113549.1.1.16", problem.text)
 
     def test_signatures(self) -> None:
         """A signature with SHA-1 is refused on the certificate and on an intermediate one, and not on a root."""
         good, weak = self.certificate(), self.signed_with("sha1", "authority")
         [problem] = browser_problems([weak])
-        self.assertIn("it is signed with SHA1", problem)
+        self.assertIn("it is signed with SHA1", problem.text)
         [problem] = browser_problems([good, weak])
-        self.assertIn("an intermediate certificate is signed with SHA1", problem)
+        self.assertIn("an intermediate certificate is signed with SHA1", problem.text)
         root = self.signed_with("sha1", "calls.example.org")
         self.assertEqual(browser_problems([good, root]), [])
 
@@ -107,12 +108,12 @@ class BrowserRuleTests(SynchronousTestCase):
         mail = x509.SubjectAlternativeName([x509.RFC822Name("ann@example.org")])
         for extensions in ((), (mail,)):
             [problem] = browser_problems([self.certificate(extensions=extensions)])
-            self.assertIn("no host name or address as subjectAltName", problem)
+            self.assertIn("no host name or address as subjectAltName", problem.text)
         address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("192.0.2.1"))])
         self.assertEqual(browser_problems([self.certificate(extensions=(address,))]), [])
         client = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
         [problem] = browser_problems([self.certificate(extensions=(NAMES, client))])
-        self.assertIn("serverAuth", problem)
+        self.assertIn("serverAuth", problem.text)
         server = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         self.assertEqual(browser_problems([self.certificate(extensions=(NAMES, server))]), [])
 
