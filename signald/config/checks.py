@@ -194,7 +194,7 @@ def _data_directory(config: Config) -> Iterator[tuple[KeyPath, str]]:
     except OSError:
         return
     if is_other:
-        yield ("data_dir",), f"expected a directory, found something else at {existing}."
+        yield ("data_dir",), f"{existing} is not a directory; name another one."
 
 
 def _nearest_existing(path: Path) -> Path | None:

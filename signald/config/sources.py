@@ -172,7 +172,9 @@ def from_file(path: Path) -> list[ConfigValue]:
     known = settings()
     for keys, value in _leaves(document):
         setting = known.get(keys)
-        if setting is None:
+        if len(keys) == 1 and isinstance(value, dict):
+            errors.add(_Position(file, keys), _unknown_section(keys[0]))
+        elif setting is None:
             errors.add(_Position(file, keys), _unknown(keys))
         else:
             where = _Position(file, keys, f", {setting.key}")
@@ -264,24 +266,50 @@ def _structure(values: Mapping[KeyPath, Any]) -> Config:
 
 
 def _leaves(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, object]]:
-    """Yield the path and value of each key; an empty table counts as a key unless it is a known section."""
-    sections = {path[0] for path in settings() if len(path) > 1}
+    """Yield the path and value of each key; a table counts as a key unless it is a known section."""
+    sections = _sections()
     for key, value in document.items():
-        if isinstance(value, dict) and (value or key in sections):
+        if isinstance(value, dict) and key in sections:
             yield from (((key, inner), one) for inner, one in value.items())
         else:
             yield (key,), value
 
 
+def _sections() -> dict[str, list[str]]:
+    """Return the names of the settings of each section."""
+    sections: dict[str, list[str]] = {}
+    for path in settings():
+        if len(path) > 1:
+            sections.setdefault(path[0], []).append(path[1])
+    return sections
+
+
 def _unknown(keys: KeyPath) -> str:
-    """Return a sentence about an unknown key, with the nearest known key, or one of the same name in a section."""
-    key = ".".join(keys)
-    known = [setting.key for setting in settings().values()]
-    last = {setting.path[-1]: setting.key for setting in settings().values()}
-    hint = nearest(key, known)
-    if hint == "." and keys[-1] in last:
-        hint = f"; did you mean {last[keys[-1]]}?"
-    return f"there is no setting {key}{hint}"
+    """Return a sentence about an unknown key, with the place where a key of its name belongs, or the nearest key."""
+    key, name, sections = ".".join(keys), keys[-1], _sections()
+    owners = [section for section, names in sections.items() if name in names]
+    if len(keys) == 1 and owners:
+        return f"there is no setting {key} outside a section; it belongs in {_either(f'[{one}]' for one in owners)}."
+    # The names alone are compared within a section: its own name would make any two keys alike.
+    if len(keys) > 1 and nearest(name, sections[keys[0]]) == ".":
+        if owners:
+            return f"there is no setting {key}; did you mean {_either(f'{one}.{name}' for one in owners)}?"
+        if (name,) in settings():
+            return f"there is no setting {key}; {name} belongs before all sections."
+    return f"there is no setting {key}{nearest(key, [setting.key for setting in settings().values()])}"
+
+
+def _unknown_section(name: str) -> str:
+    """Return a sentence about an unknown section, with the nearest known one; its settings are not reported."""
+    if (name,) in settings():
+        return f"there is no section [{name}], since {name} is a setting; write {name} = VALUE before all sections."
+    return f"there is no section [{name}]{nearest(f'[{name}]', [f'[{one}]' for one in _sections()])}"
+
+
+def _either(names: Iterable[str]) -> str:
+    """Join alternatives to "a, b or c"."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _resolve(setting: Setting, value: object, folder: Path) -> object:

@@ -93,7 +93,7 @@ def acquire(path: Path) -> DataDirectory:
     except NotRegularFileError as error:
         raise ConfigError(f"{error.filename} cannot be locked: {error.strerror}.") from None
     except FileExistsError:
-        raise ConfigError(f"data_dir: expected a directory, found something else at {path}.") from None
+        raise ConfigError(f"data_dir: {path} is not a directory; name another one.") from None
     except OSError as error:
         return _unlocked(path, error)
     try:

@@ -101,9 +101,7 @@ class RefusalTests(ChecksCase):
         (self.folder / "file").touch()
         for name in ("file", "file/below", "file/below/it"):
             said = self.refusals(f'data_dir = "{name}"')
-            self.assertEqual(
-                said, ["signald.toml, line 1, data_dir: expected a directory, found something else at file."]
-            )
+            self.assertEqual(said, ["signald.toml, line 1, data_dir: file is not a directory; name another one."])
         self.load('data_dir = "none/yet"')
 
     def test_a_secret_in_the_place_of_a_file(self) -> None:

@@ -125,7 +125,48 @@ class SourcesTests(SynchronousTestCase):
                 "signald.toml, line 3: there is no setting zzz.",
                 "signald.toml, line 5: there is no setting ice.secret_file; did you mean ice.turn_secret_file?",
                 "signald.toml, line 6: there is no setting ice.turn; did you mean ice.turn_urls?",
-                "signald.toml, line 7: there is no setting nothing.",
+                "signald.toml, line 7: there is no section [nothing].",
+            ],
+        )
+
+    def test_unknown_sections(self) -> None:
+        """An unknown section is reported once, in its own line, and not again for each of its settings."""
+        said = self.errors("""\
+            [limit]
+            message_rate = 5
+            session_members = 4
+            [port]
+            page = 9000
+        """)
+        self.assertEqual(
+            said,
+            [
+                "signald.toml, line 1: there is no section [limit]; did you mean [limits]?",
+                "signald.toml, line 4: there is no section [port], since port is a setting; "
+                "write port = VALUE before all sections.",
+            ],
+        )
+
+    def test_settings_without_their_section(self) -> None:
+        """A setting outside its section, or in another one, is reported with every section that has one of its name."""
+        said = self.errors("""\
+            secret_file = "x"
+            message_rate = 5
+            [log]
+            url = "https://hooks.example.org"
+            drain_seconds = 3
+            zzz = 1
+        """)
+        self.assertEqual(
+            said,
+            [
+                "signald.toml, line 1: there is no setting secret_file outside a section; it belongs in [tokens] or "
+                "[webhook].",
+                "signald.toml, line 2: there is no setting message_rate outside a section; it belongs in [limits].",
+                "signald.toml, line 4: there is no setting log.url; did you mean webhook.url?",
+                "signald.toml, line 5: there is no setting log.drain_seconds; "
+                "drain_seconds belongs before all sections.",
+                "signald.toml, line 6: there is no setting log.zzz.",
             ],
         )
 

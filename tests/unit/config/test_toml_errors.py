@@ -10,6 +10,9 @@ from signald.config.toml_errors import explain_syntax_error
 
 QUOTES = 'expected a number, true, false, or a text in quotation marks ("), got a text without them.'
 SWITCH = "expected true or false in lower case, or a text in quotation marks"
+TWICE = "this setting is set twice"
+DELETE = "delete one of the two."
+AFTER = "delete what follows the value; only a comment (#) may."
 
 
 class SyntaxErrorTests(SynchronousTestCase):
@@ -35,11 +38,12 @@ class SyntaxErrorTests(SynchronousTestCase):
                 "port =\n",
                 "line 1, port: expected a value, got none; to leave a setting at its default, delete the line.",
             ),
-            ("port = 1\nport = 2\n", "line 2, port: expected this setting once, got it a second time."),
-            (
-                "port = 9000;\n",
-                "line 1, port: expected nothing behind the value but a comment (#).",
-            ),
+            ("port = 1\nport = 2\n", f"line 2, port: {TWICE}, first in line 1; {DELETE}"),
+            ("[log]\nlevel = 1\n[ice]\nlevel = 2\ntls = true\ntls = no\n", f"line 6, ice.tls: {SWITCH}, got no."),
+            ("port = 1\n[ice]\nport = true\nport = false\n", f"line 4, ice.port: {TWICE}, first in line 3; {DELETE}"),
+            ('text = """\nport = 1\n"""\nport = 1\nport = 2\n', f"line 5, port: {TWICE}; {DELETE}"),
+            ("port = 9000;\n", f"line 1, port: {AFTER}"),
+            ("tls = true;\n", f"line 1, tls: {AFTER}"),
         ):
             self.assertEqual(self.explain(text), f"c.toml, {sentence}")
 

@@ -104,7 +104,7 @@ class AcquireTests(LockCase):
         """A data directory that is a file is refused with the setting's name."""
         self.path.parent.mkdir()
         self.path.write_bytes(b"")
-        self.assertEqual(self.refusal(), f"data_dir: expected a directory, found something else at {self.path}.")
+        self.assertEqual(self.refusal(), f"data_dir: {self.path} is not a directory; name another one.")
 
     def test_link_to_a_directory(self) -> None:
         """A data directory that is a symbolic link is followed: under systemd, `DynamicUser=` makes it one."""
