@@ -154,7 +154,7 @@ def message(mistake: Mistake, folder: Path) -> str:
     environment = {"XDG_DATA_HOME": str(folder), **mistake.variables}
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         main(["--config", str(file), *mistake.options], environment)
-    return err.getvalue().replace(f"{folder}/", "").strip()
+    return err.getvalue().replace(f"{folder}/", "").replace(f"{folder}", "/etc/signald").strip()
 
 
 def write() -> list[Path]:

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
@@ -17,7 +18,7 @@ from signald.config.setting_names import KeyPath, settings
 from signald.config.settings import Config
 from signald.config.values import ConfigError
 
-__all__ = ["MESH_MEMBERS", "Doubt", "doubts", "locate", "refuse_impossible"]
+__all__ = ["MESH_MEMBERS", "Doubt", "InFile", "doubts", "locate", "refuse_impossible"]
 
 MESH_MEMBERS = 8
 """The most members of a call of pages (`CAPACITY` in `web/client/model/mesh.py`)."""
@@ -54,6 +55,15 @@ _MOST_SHOWN = 200
 """The longest name of a missing file that is repeated; a longer one is the content of a file."""
 
 
+@runtime_checkable
+class InFile(Protocol):
+    """The position of a setting in a configuration file."""
+
+    @property
+    def folder(self) -> Path:
+        """The directory that relative names in the file start from."""
+
+
 @frozen
 class Doubt:
     """A setting that can be used, and that hardly anybody can want.
@@ -87,11 +97,11 @@ def refuse_impossible(config: Config, where: Mapping[KeyPath, object]) -> None:
 
     """
     found = [
-        *_missing_files(config),
+        *_missing_files(config, where),
         *_unusable_logo(config),
         *_data_directory(config),
         *_proxies(config),
-        *_ports(config),
+        *_ports(config, where),
         *_peerjs_paths(config),
     ]
     if found:
@@ -142,15 +152,23 @@ def _position(where: Mapping[KeyPath, object], path: KeyPath) -> str:
     return str(where.get(path, settings()[path].key))
 
 
-def _missing_files(config: Config) -> Iterator[tuple[KeyPath, str]]:
+def _missing_files(config: Config, where: Mapping[KeyPath, object]) -> Iterator[tuple[KeyPath, str]]:
     """Yield each setting that names a file which is not there."""
     for path, file in _files(config):
         if not _is_absent(file):
             continue
         if path in SECRETS:
-            yield path, "there is no such file; expected the name of a file, and not the secret itself."
+            start = _start_of_relative(file, where.get(path))
+            yield path, f"there is no such file{start}; expected the name of a file, and not the secret itself."
         else:
             yield path, f"expected the name of a file, and there is none of this name{_shown(file)}."
+
+
+def _start_of_relative(file: Path, position: object) -> str:
+    """Return where the relative names of a configuration file start, if the name of this file may be one."""
+    if isinstance(position, InFile) and file.is_relative_to(position.folder):
+        return f" (relative names start from {position.folder})"
+    return ""
 
 
 def _files(config: Config) -> Iterator[tuple[KeyPath, Path]]:
@@ -218,7 +236,7 @@ def _proxies(config: Config) -> Iterator[tuple[KeyPath, str]]:
             )
 
 
-def _ports(config: Config) -> Iterator[tuple[KeyPath, str]]:
+def _ports(config: Config, where: Mapping[KeyPath, object]) -> Iterator[tuple[KeyPath, str]]:
     """Yield each port that an earlier setting has taken on the same address; 0 is a free one each time."""
     operations = config.operations
     ports: list[tuple[KeyPath, int | None, str | None]] = [
@@ -229,8 +247,12 @@ def _ports(config: Config) -> Iterator[tuple[KeyPath, str]]:
     for index, (path, port, interface) in enumerate(ports):
         for other, taken, address in ports[:index]:
             if port and port == taken and _overlap(interface, address):
-                name = settings()[other].key
-                yield path, f"expected a port of its own, got {port}, which is that of {name}; choose another one."
+                default = "" if other in where else " (its default)"
+                yield (
+                    path,
+                    f'port {port} is already used by the setting "{settings()[other].key}"{default}; choose another '
+                    "one.",
+                )
 
 
 def _overlap(one: str | None, other: str | None) -> bool:

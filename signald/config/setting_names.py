@@ -40,6 +40,9 @@ _BOOLEANS = {
 _URL = re.compile(r"(?P<scheme>[a-z]+://)(?P<user>[^/?#]*@)?(?P<place>[^?]*)(?P<query>\?.*)?", re.DOTALL)
 """A URL; its user information and its query may contain credentials."""
 
+_KINDS = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a table"}
+"""What a value is called that may hold a secret, by its type."""
+
 _NAMES = {bool: "true or false", int: "an integer", float: "a number"}
 """The names of types in error messages; for any other type, a string is expected."""
 
@@ -73,7 +76,7 @@ def _parsed_by(read: Callable[[str], Any], *, secret: bool = False) -> Callable[
 def _excerpt(value: object, secret: bool) -> str:
     """Return the beginning of a value for an error message, a string in quotes; nothing of a possible secret."""
     if secret:
-        return "another type"
+        return _KINDS.get(type(value), "a value of another type")
     return f'"{value:.40}"' if isinstance(value, str) else f"{value!s:.40}"
 
 
@@ -101,8 +104,9 @@ def _choice(value: object, target: type[Enum]) -> Enum:
 def _list(value: object, target: Any) -> Any:
     """Structure a list; cattrs would take a string for a list of its characters."""
     if not isinstance(value, list):
-        found = _excerpt(value, get_args(target)[0] is IceServer)
-        raise ConfigError(f"expected a list in square brackets, got {found}.")
+        is_server = get_args(target)[0] is IceServer
+        example = ', such as ["stun:HOST"]' if is_server else ""
+        raise ConfigError(f"expected a list in square brackets{example}, got {_excerpt(value, is_server)}.")
     return tuple(_converter.structure(one, get_args(target)[0]) for one in value)
 
 
@@ -178,6 +182,10 @@ class Setting:
         return f"{self.meaning}{choices}{'' if self.unit is None else f', in {self.unit}'}"
 
     @property
+    def _is_limit(self) -> bool:
+        return self.path[0] == "limits"
+
+    @property
     def is_list(self) -> bool:
         """Whether its value is a list."""
         return _is_list(self.type)
@@ -219,7 +227,8 @@ class Setting:
         except ValueError:
             bounds = " to ".join(f"{bound:.12g}" for bound in self._range if bound is not None)
             more = " or more" if self._range[1] is None else ""
-            raise ConfigError(f"expected {bounds}{more} {self.unit}, got {value}.") from None
+            advice = "; a limit cannot be switched off, so set a high number" if self._is_limit and not found else ""
+            raise ConfigError(f"expected {bounds}{more} {self.unit}, got {value}{advice}.") from None
         return found
 
     def read_text(self, text: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +141,13 @@ class Ice:
 
     def __attrs_post_init__(self) -> None:
         """Check values against each other."""
-        if bool(self.turn_urls) != (self.turn_secret_file is not None):
-            raise ConfigError("ice.turn_urls and ice.turn_secret_file: expected both or neither, got one of them.")
+        if self.turn_urls and self.turn_secret_file is None:
+            raise ConfigError(
+                "ice.turn_urls: this needs ice.turn_secret_file, the secret shared with the TURN servers; a server "
+                "with a fixed user goes into ice.servers."
+            )
+        if self.turn_secret_file is not None and not self.turn_urls:
+            raise ConfigError("ice.turn_secret_file: this needs ice.turn_urls, the servers that share the secret.")
         has_turn = any(url.startswith(("turn:", "turns:")) for server in self.servers for url in server.urls)
         if self.relay_only and not (self.turn_urls or has_turn):
             raise ConfigError("ice.relay_only: expected a TURN server in ice.servers or ice.turn_urls, got none.")
@@ -188,7 +194,9 @@ class Operations:
     """The section `operations`: the listener for the operator, with metrics, health and the admin page."""
 
     port: int | None = setting("TCP port of metrics, health and admin page, 0 for any free one", None, read=read_port)
-    interface: str = setting("IP address that it listens on", "127.0.0.1", read=read_interface)
+    interface: str = setting(
+        "IP address that it listens on", "127.0.0.1", read=partial(read_interface, default="127.0.0.1")
+    )
     hosts: tuple[str, ...] = setting(
         "a further host name under which it answers, such as the name of a service in a container network",
         (),
@@ -258,7 +266,10 @@ class Config:
         "TCP port of the page and the signaling socket, 0 for any free one", DEFAULT_PORT, letter="p", read=read_port
     )
     interface: str | None = setting(
-        "IP address to listen on; none is every address of this machine", None, letter="i", read=read_interface
+        "IP address to listen on; none is every address of this machine",
+        None,
+        letter="i",
+        read=partial(read_interface, default="every address of this machine"),
     )
     hosts: tuple[str, ...] = setting(
         "a host name that is answered, besides IP addresses and localhost; none is every name (DNS rebinding)",
@@ -318,18 +329,24 @@ class Config:
 
     def __attrs_post_init__(self) -> None:
         """Check values against each other."""
-        if (self.certificate is None) != (self.key is None):
-            raise ConfigError("certificate and key (--cert and --key): expected both or neither, got one of them.")
+        if self.certificate is not None and self.key is None:
+            raise ConfigError("certificate (--cert): this is set, and key (--key) is not; set both, or neither.")
+        if self.key is not None and self.certificate is None:
+            raise ConfigError("key (--key): this is set, and certificate (--cert) is not; set both, or neither.")
         if self.certificate is not None and not self.tls:
-            raise ConfigError("tls (--no-tls): expected true with a certificate (--cert), got false.")
+            raise ConfigError(
+                "tls (--no-tls): false uses no certificate; delete certificate (--cert) and key (--key), or set "
+                "tls = true."
+            )
         if EVERY_ORIGIN in self.allow_origins and not (self.peerjs.enabled or self.matchbox.enabled):
             raise ConfigError(
-                "allow_origins (--allow-origin): expected * with peerjs.enabled (--peerjs) or matchbox.enabled "
-                "(--matchbox) only, got *."
+                "allow_origins (--allow-origin): * is for peerjs.enabled (--peerjs) or matchbox.enabled (--matchbox) "
+                "only; name each site, such as https://app.example.org."
             )
         if self.proxy_protocol and not self.trusted_proxies:
             raise ConfigError(
-                "trusted_proxies (--trusted-proxy): expected at least one network with proxy_protocol, got none."
+                "proxy_protocol (--proxy-protocol): this needs trusted_proxies (--trusted-proxy); set it to the "
+                "addresses of your proxies."
             )
 
 

@@ -101,6 +101,11 @@ class _Position:
     keys: KeyPath
     suffix: str = ""
 
+    @property
+    def folder(self) -> Path:
+        """The directory that relative names in the file start from."""
+        return read_path(self.file.name).parent
+
     def __str__(self) -> str:
         """Name the file and the line of the key, or of the nearest table around it whose line is known."""
         for end in range(len(self.keys), 0, -1):

@@ -52,8 +52,12 @@ def read_port(text: str) -> int:
     return int(text)
 
 
-def read_interface(text: str) -> str:
+def read_interface(text: str, default: str) -> str:
     """Parse the IP address of an interface.
+
+    Arguments:
+        text: the address, without a port.
+        default: what a setting that is left out stands for, in words for the operator.
 
     Raises:
         ConfigError: it is not an IP address.
@@ -62,7 +66,10 @@ def read_interface(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        raise ConfigError(f"expected an IP address to listen on, got {text}.") from None
+        raise ConfigError(
+            f"expected an IP address without a port, such as 127.0.0.1, got {text}; leave the setting out for "
+            f"{default}."
+        ) from None
 
 
 def read_origin(text: str) -> Origin:
@@ -89,8 +96,8 @@ def read_embed_origin(text: str) -> Origin:
     origin = read_origin(text)
     if origin.scheme not in ("http", "https") or ":" in origin.name:
         raise ConfigError(
-            f"expected the origin of a web page, such as https://app.example.org, since browsers compare no other "
-            f"with the pages around a frame; got {text:.100}."
+            "expected http(s)://HOST of the page that holds the frame, such as https://app.example.org, "
+            f"got {text:.100}."
         )
     return origin
 
@@ -161,13 +168,23 @@ def read_ice_server(text: str) -> IceServer:
     url, *credentials = text.split(",", 2)
     if url.startswith(("stun:", "stuns:")):
         if not _is_ice_url(url):
-            raise ConfigError(f"expected a STUN server such as stun:HOST or stun:HOST:PORT, got {_excerpt(url)}.")
+            raise ConfigError(
+                "expected a STUN server such as stun:HOST, or stun:HOST:PORT with a port from 1 to 65535, "
+                f"got {_excerpt(url)}."
+            )
         if credentials:
             raise ConfigError(f"expected the URL of a STUN server alone, got {url} with a user and a secret.")
         return IceServer((url,))
+    if not url.startswith(_TURN_SCHEMES):
+        raise ConfigError(
+            f"expected a STUN or TURN server such as stun:HOST:PORT or turn:HOST?transport=udp, got {_excerpt(url)}."
+        )
     read_turn_url(url)
     if len(credentials) != 2 or not all(credentials):
-        raise ConfigError(f"expected URL,user,secret of a TURN server, got {url} without a user or a secret.")
+        raise ConfigError(
+            f'expected one text "{url},USER,SECRET" for a TURN server, got the URL without a user or a secret; or use '
+            "ice.turn_urls with ice.turn_secret_file."
+        )
     user, secret = credentials
     if len(user.encode()) > _MOST_USERNAME_BYTES or not (user.isprintable() and secret.isprintable()):
         raise ConfigError(
@@ -183,12 +200,22 @@ def read_turn_url(text: str) -> str:
         ConfigError: it is not such a URL.
 
     """
-    if text.startswith(("turn:", "turns:")) and _is_ice_url(text):
-        return text
+    url, comma, _ = text.partition(",")
+    if url.startswith(_TURN_SCHEMES) and _is_ice_url(url):
+        if not comma:
+            return url
+        raise ConfigError(
+            f"expected the URL of a TURN server alone, got {_excerpt(url)} with a user or a secret; a server with a "
+            "fixed user goes into ice.servers."
+        )
     raise ConfigError(
-        f"expected a STUN or TURN server such as stun:HOST:PORT or turn:HOST?transport=udp, got {_excerpt(text)}."
+        "expected a TURN server such as turn:HOST:PORT?transport=udp (udp or tcp), or turns:HOST?transport=tcp for "
+        f"TLS, got {_excerpt(url)}."
     )
 
+
+_TURN_SCHEMES = ("turn:", "turns:")
+"""What the URLs of TURN servers begin with (RFC 7065 §3.1)."""
 
 _URL_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 """The beginning of a URL (RFC 3986 §3.1), which nobody means as the name of a file."""

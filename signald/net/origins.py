@@ -35,6 +35,9 @@ The underscore is not allowed in host names (RFC 1123 §2.1), yet container netw
 _RECENT = 64
 """Header values that are remembered with what they mean: a server has few names, and each upgrade is asked twice."""
 
+_SITE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s]+(?=[/?#].)")
+"""The beginning of a URL with a host, before its path or query, that could be an origin."""
+
 _ORIGIN = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,63})://(?P<host>[^/?#@\s]+)")
 
 
@@ -149,6 +152,9 @@ def origin_from(text: str) -> Origin:
     special = _SPECIAL.get(text)
     if special is not None:
         return special
+    site = _SITE.match(text)
+    if site is not None:
+        raise ValueError(f"expected {site[0]} without path and query, got {text}")
     scheme, separator, rest = text.removesuffix("/").partition("://")
     host, colon, port = rest.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit():

@@ -81,14 +81,14 @@ class RefusalTests(ChecksCase):
     def test_one_port_twice(self) -> None:
         """Two listeners on the same address need two ports; 0 is a free one each time."""
         for text, sentence in (
-            ("ws_port = 9000", "line 1, ws_port: expected a port of its own, got 9000, which is that of port;"),
+            ("ws_port = 9000", 'line 1, ws_port: port 9000 is already used by the setting "port" (its default);'),
             (
                 "port = 80\n[operations]\nport = 80",
-                "line 3, operations.port: expected a port of its own, got 80, which is that of port;",
+                'line 3, operations.port: port 80 is already used by the setting "port";',
             ),
             (
                 'interface = "192.0.2.1"\nws_port = 80\n[operations]\nport = 80\ninterface = "0.0.0.0"',
-                "line 4, operations.port: expected a port of its own, got 80, which is that of ws_port;",
+                'line 4, operations.port: port 80 is already used by the setting "ws_port";',
             ),
         ):
             [said] = self.refusals(text)
@@ -116,8 +116,16 @@ class RefusalTests(ChecksCase):
             for setting, lines in texts.items():
                 said = self.refusals(f'[{setting.partition(".")[0]}]\n{lines} = "{value}"')
                 line = 2 + lines.count("\n")
-                expected = "there is no such file; expected the name of a file, and not the secret itself."
+                expected = (
+                    f"there is no such file (relative names start from {self.folder}); expected the name of a file, "
+                    "and not the secret itself."
+                )
                 self.assertEqual(said, [f"signald.toml, line {line}, {setting}: {expected}"])
+        words = "there is no such file; expected the name of a file, and not the secret itself."
+        [sentence] = self.refusals(f'[tokens]\nsecret_file = "/{SECRET}"')
+        self.assertEqual(sentence, f"signald.toml, line 2, tokens.secret_file: {words}")
+        [sentence] = self.refusals("", SIGNALD_TOKENS_SECRET_FILE=SECRET)
+        self.assertEqual(sentence, f"SIGNALD_TOKENS_SECRET_FILE: {words}")
         (self.folder / "cert.pem").touch()
         pem = '"""-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----"""'
         self.assertNotIn("MIGH", "".join(self.refusals(f'certificate = "cert.pem"\nkey = {pem}')))
@@ -177,17 +185,25 @@ class PositionTests(ChecksCase):
     def test_contradictions(self) -> None:
         """A contradiction between settings is told with the position of the first one that is set."""
         for text, sentence in (
-            ('key = "a"', "line 1, key: certificate and key (--cert and --key): expected both or neither, got"),
+            ('key = "a"', "line 1, key: this is set, and certificate (--cert) is not; set both, or neither."),
+            ('certificate = "a"', "line 1, certificate: this is set, and key (--key) is not; set both, or neither."),
+            (
+                'tls = false\ncertificate = "a"\nkey = "a"',
+                "line 1, tls: false uses no certificate; delete certificate (--cert) and key (--key), or set",
+            ),
+            ('allow_origins = ["*"]', "line 1, allow_origins: * is for peerjs.enabled (--peerjs) or matchbox.enabled"),
+            ('[ice]\nturn_urls = ["turn:a"]', "line 2, ice.turn_urls: this needs ice.turn_secret_file, the secret"),
+            ('[ice]\nturn_secret_file = "a"', "line 2, ice.turn_secret_file: this needs ice.turn_urls, the servers"),
             ("[ice]\nrelay_only = true", "line 2, ice.relay_only: expected a TURN server in ice.servers or"),
             (
                 "proxy_protocol = true",
-                "line 1, proxy_protocol: trusted_proxies (--trusted-proxy): expected at least one",
+                "line 1, proxy_protocol: this needs trusted_proxies (--trusted-proxy); set it to the addresses of",
             ),
         ):
             [said] = self.refusals(text)
             self.assertTrue(said.startswith(f"signald.toml, {sentence}"), said)
         [said] = self.refusals("", SIGNALD_PROXY_PROTOCOL="yes")
-        self.assertTrue(said.startswith("SIGNALD_PROXY_PROTOCOL: trusted_proxies"), said)
+        self.assertTrue(said.startswith("SIGNALD_PROXY_PROTOCOL: this needs trusted_proxies"), said)
 
     def test_files(self) -> None:
         """What a reader says of a file gets the position of the setting that names the file; other sentences none."""

@@ -53,7 +53,9 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(str(read_embed_origin("https://App.example.org/")), "https://app.example.org:443")
         for text in ("null", "file://", "*", "https://a.example/call", "app://a.example", "https://[::1]", "a.example"):
             error = self.assertRaises(ConfigError, read_embed_origin, text)
-            self.assertIn("such as https://app.example.org", str(error))
+            self.assertRegex(
+                str(error), "such as https://app.example.org|expected https://a.example without path and query"
+            )
 
     def test_data_directory(self) -> None:
         """The data directory is systemd's state directory, else in the user's data directory."""

@@ -200,12 +200,27 @@ class SourcesTests(SynchronousTestCase):
 
     def test_secrets_are_hidden(self) -> None:
         """The error about a malformed TURN server does not contain the value, since it is logged."""
-        for servers in ('"turn:t,user,hush"', '[["turn:t", "user", "hush"]]', '{secret = "hush"}'):
-            said = self.errors(f"[ice]\nservers = {servers}")
-            self.assertRegex(
-                said[0],
-                r"^signald.toml, line 2, ice.servers: expected a (list in square brackets|string), got another type\.$",
-            )
+        expected_list = 'a list in square brackets, such as ["stun:HOST"]'
+        for servers, expected, found in (
+            ('"turn:t,user,hush"', expected_list, "a text"),
+            ('[["turn:t", "user", "hush"]]', "a string", "a list"),
+            ('{secret = "hush"}', expected_list, "a table"),
+            ("2026-11-28", expected_list, "a value of another type"),
+        ):
+            [said] = self.errors(f"[ice]\nservers = {servers}")
+            self.assertEqual(said, f"signald.toml, line 2, ice.servers: expected {expected}, got {found}.")
+
+    def test_no_limit(self) -> None:
+        """A limit of zero, by which an operator may mean none, is refused with what to do."""
+        said = self.errors("state_seconds = -1\n[limits]\nmessage_rate = 0\nmessage_bytes = 1")
+        self.assertEqual(
+            [line.rpartition(": ")[2] for line in said],
+            [
+                "expected 0 to 86400 seconds, got -1.",
+                "expected 1 or more per second, got 0; a limit cannot be switched off, so set a high number.",
+                "expected 1024 or more bytes, got 1.",
+            ],
+        )
 
     def test_large_numbers(self) -> None:
         """A number that Python cannot convert is reported like any other."""
@@ -268,7 +283,8 @@ class SourcesTests(SynchronousTestCase):
             ("port = true", "line 1, port: expected a port number (0 to 65535), got true."),
             (
                 "[operations]\ninterface = 1.5",
-                "line 2, operations.interface: expected an IP address to listen on, got 1.5.",
+                "line 2, operations.interface: expected an IP address without a port, such as 127.0.0.1, "
+                "got 1.5; leave the setting out for 127.0.0.1.",
             ),
         ):
             self.assertEqual(self.errors(text), [f"signald.toml, {sentence}"])
@@ -296,7 +312,7 @@ class SourcesTests(SynchronousTestCase):
     def test_contradictory_values(self) -> None:
         """A check of the tree across settings is reported."""
         [said] = self.errors('certificate = "a.pem"')
-        self.assertIn("certificate and key", said)
+        self.assertIn("set both, or neither", said)
 
     def test_defaults(self) -> None:
         """Without sources all settings have their defaults, and the environment determines the data directory."""

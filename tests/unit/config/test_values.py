@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -41,8 +42,10 @@ class ReadTests(SynchronousTestCase):
 
     def test_interfaces(self) -> None:
         """Interfaces are IP addresses, which become canonical."""
-        self.assertEqual([read_interface(text) for text in ("127.0.0.1", "0:0::1")], ["127.0.0.1", "::1"])
-        self.assert_rejected(read_interface, "localhost", "", "eth0", "10.0.0.0/8")
+        self.assertEqual([read_interface(text, "") for text in ("127.0.0.1", "0:0::1")], ["127.0.0.1", "::1"])
+        self.assert_rejected(partial(read_interface, default="127.0.0.1"), "localhost", "", "eth0", "10.0.0.0/8")
+        error = self.assertRaises(ConfigError, read_interface, "0.0.0.0:80", "every address")
+        self.assertTrue(str(error).endswith("got 0.0.0.0:80; leave the setting out for every address."))
 
     def test_networks(self) -> None:
         """Networks in CIDR notation and single addresses are accepted."""
@@ -128,6 +131,14 @@ class ReadTests(SynchronousTestCase):
         for url in ("turn:turn.example.org", "turns:192.0.2.1:443?transport=tcp", "turn:[2001:db8::1]:3478", "turn:t"):
             self.assertEqual(read_turn_url(url), url)
         self.assert_rejected(read_turn_url, "stun:stun.example.org", "turn:turn.example.org,ann,secret", "turn:", "")
+        for text, words in (
+            ("turn:turn.example.org,ann,hidden", "got turn:turn.example.org with a user or a secret;"),
+            ("turn:turn.example.org?transport=tls", "or turns:HOST?transport=tcp for TLS, got"),
+            ("turn.example.org,ann,hidden", "got turn.example.org."),
+        ):
+            error = self.assertRaises(ConfigError, read_turn_url, text)
+            self.assertIn(words, str(error))
+            self.assertNotIn("hidden", str(error))
 
     def test_secrets_are_hidden(self) -> None:
         """Neither the repr of a server nor an error contains the secret."""

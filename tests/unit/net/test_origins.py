@@ -119,9 +119,12 @@ class OriginTests(SynchronousTestCase):
 
     def test_invalid_in_the_configuration(self) -> None:
         """An invalid origin in the configuration is an error that says what was expected."""
-        for text in ("example.org", "https://", "https://a/b", "null/", "file:///tmp", "https://a b", "*:80"):
+        for text in ("example.org", "https://", "https://u@a/b", "null/", "file:///tmp", "https://a b", "*:80"):
             error = self.assertRaises(ValueError, origin_from, text)
             self.assertEqual(str(error), f"expected an origin such as https://app.example.org, got {text}")
+        for site, rest in (("https://a", "/b"), ("https://a", "?b"), ("https://b\u00fccher.example:8443", "/b/#c")):
+            error = self.assertRaises(ValueError, origin_from, site + rest)
+            self.assertEqual(str(error), f"expected {site} without path and query, got {site}{rest}")
         error = self.assertRaises(ValueError, origin_from, "https://\u00fc..example")
         self.assertEqual(str(error), "expected an origin with a valid host name, got https://\u00fc..example")
 
