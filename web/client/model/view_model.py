@@ -46,7 +46,9 @@ def view(now: PageState) -> View:
     stage = now.stage
     title = texts.TITLES.get(stage, texts.TITLE).replace(page_state.BRAND, now.brand)
     if now.notices.headline and stage in IN_SESSION:
-        title = texts.HEADLINE.replace(page_state.BRAND, now.brand).format(now.notices.headline)
+        # A brand may have braces, and a headline the default brand, so neither is part of a template.
+        parts = [part.replace(page_state.BRAND, now.brand) for part in texts.HEADLINE.split("{}")]
+        title = now.notices.headline.join(parts)
     values: View = {
         (PAGE, "state"): stage,
         (PAGE, "title"): f"({now.layout.unread}) {title}" if now.layout.unread else title,

@@ -62,6 +62,9 @@ class ScreenTests(SynchronousTestCase):
         self.assertEqual(view(page)[PAGE, "title"], "Waiting · Example")
         page.notices.headline = "signald joined"
         self.assertEqual(view(page)[PAGE, "title"], "signald joined · Example")
+        for brand in ("Calls {beta}", "{}", "{0!z}"):
+            page.brand = brand
+            self.assertEqual(view(page)[PAGE, "title"], f"signald joined · {brand}")
 
     def test_every_stage(self) -> None:
         """Each stage shows its parts, and the document carries the stage's name."""
