@@ -61,4 +61,5 @@ def find_session_id(text: str) -> str:
 
 def find_token(text: str) -> str:
     """Return the token in a link's fragment, which follows the session id or stands alone; empty if there is none."""
-    return (text[text.rfind("#") + 1 :] if "#" in text else "").partition(TOKEN_SEPARATOR)[2].strip()
+    fragment = text[text.rfind("#") + 1 :] if "#" in text else ""
+    return fragment.partition(TOKEN_SEPARATOR)[2].partition("&")[0].strip()

@@ -71,6 +71,8 @@ class FindTests(SynchronousTestCase):
         link = "https://192.0.2.7:9000/#7Q2M9RT6ZC&token=eyJ.a-_.b\n"
         self.assertEqual((find_session_id(link), find_token(link)), ("7Q2M9RT6ZC", "eyJ.a-_.b"))
         self.assertEqual(find_token("https://192.0.2.7:9000/#&token=eyJ"), "eyJ")
+        for link in ("#7Q2M9RT6ZC&token=eyJ.a-_.b&camera=off", "#&name=Ann&token=eyJ.a-_.b &from=Bob"):
+            self.assertEqual(find_token(link), "eyJ.a-_.b")
         for text in (
             "",
             "7Q2M9RT6ZC",
