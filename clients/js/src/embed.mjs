@@ -17,7 +17,8 @@ const PARAMETERS = ["name", "microphone", "camera", "preview", "language", "toke
 /** Returns the address of the call page for a session, which may be empty, with the parameters of the options. */
 export function callAddress(server, session = "", options = {}) {
   const url = new URL(server);
-  let fragment = session;
+  // What follows the id in a pasted link was chosen by whoever made it, and must not take the place of the options.
+  let fragment = (session ?? "").split("&")[0];
   for (const name of PARAMETERS) {
     const value = options[name];
     if (value === false) fragment += `&${name}=off`;

@@ -50,6 +50,12 @@ test("the address has the session and what differs from the defaults, each encod
   const address = callAddress(SERVER, "7Q2M9RT6ZC", options);
   assert.equal(address, `${SERVER}#7Q2M9RT6ZC&name=Ann%20%26%20Bob%231&microphone=off&preview=off&language=ar`);
   assert.equal(callAddress(SERVER, "", { name: "", token: "a.b-c_d" }), `${SERVER}#&token=a.b-c_d`);
+  assert.equal(callAddress(SERVER, null, { camera: false }), `${SERVER}#&camera=off`);
+});
+
+test("what follows the id in a link that somebody else made stays out of the address", () => {
+  const pasted = "7Q2M9RT6ZC&token=evil&name=Boss";
+  assert.equal(callAddress(SERVER, pasted, { token: "mine" }), `${SERVER}#7Q2M9RT6ZC&token=mine`);
 });
 
 test("the frame may use what a call needs, for the server's origin alone", () => {
