@@ -9,8 +9,11 @@ const GREET_EVERY = 250;
 // Greetings without an answer, after which the call page counts as absent.
 const MOST_GREETINGS = 120;
 
+// Milliseconds between two greetings after that: a slow network may still bring the call page.
+const GREET_LATER = 5000;
+
 // What the page in the frame may be allowed to use; the browser asks the person for what is asked for.
-const ALLOW = ["camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write", "picture-in-picture", "screen-wake-lock"];
+const ALLOW = ["camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write", "picture-in-picture", "screen-wake-lock", "speaker-selection"];
 
 const PARAMETERS = ["name", "microphone", "camera", "preview", "language", "token"];
 
@@ -93,13 +96,12 @@ export class EmbeddedCall extends EventTarget {
   #greet(times = 1) {
     this.ready = false;
     clearTimeout(this.#timer);
-    if (times > MOST_GREETINGS) {
+    this.#timer = setTimeout(() => this.#greet(times + 1), times > MOST_GREETINGS ? GREET_LATER : GREET_EVERY);
+    this.#send({ type: "hello" });
+    if (times === MOST_GREETINGS + 1) {
       // The server cannot be reached, or does not let this page show it.
       const detail = { about: "frame", code: "no-answer", message: "" };
       this.dispatchEvent(new CustomEvent("error", { detail }));
-    } else {
-      this.#timer = setTimeout(() => this.#greet(times + 1), GREET_EVERY);
-      this.#send({ type: "hello" });
     }
   }
 

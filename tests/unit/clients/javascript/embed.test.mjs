@@ -65,7 +65,7 @@ test("the frame may use what a call needs, for the server's origin alone", () =>
   assert.equal(frame.title, "Team");
   assert.equal(frame.src, `${SERVER}#7Q2M9RT6ZC`);
   const allowed = frame.allow.split("; ");
-  for (const feature of ["camera", "microphone", "display-capture", "fullscreen", "autoplay"])
+  for (const feature of ["camera", "microphone", "display-capture", "fullscreen", "autoplay", "speaker-selection"])
     assert.ok(allowed.includes(`${feature} ${ORIGIN}`), feature);
   assert.ok(allowed.every((each) => each.endsWith(ORIGIN)));
 });
@@ -84,16 +84,20 @@ test("it greets from the load of the frame until the page has answered, and agai
   assert.deepEqual([sent.length, call.ready], [4, false]);
 });
 
-test("a page that does not answer for half a minute is an error, once", () => {
+test("a page that does not answer for half a minute is an error, once, and is greeted more rarely from then on", () => {
   const call = make();
   const errors = [];
   call.addEventListener("error", ({ detail }) => errors.push(detail));
   frame.dispatchEvent(new Event("load"));
   pass(29_900);
   assert.deepEqual([sent.length, errors.length], [120, 0]);
+  pass(100);
+  assert.deepEqual([sent.length, errors], [121, [{ about: "frame", code: "no-answer", message: "" }]]);
   pass(60_000);
-  assert.equal(sent.length, 120);
-  assert.deepEqual(errors, [{ about: "frame", code: "no-answer", message: "" }]);
+  assert.deepEqual([sent.length, errors.length, call.ready], [133, 1, false]);
+  answer("ready");
+  pass(60_000);
+  assert.deepEqual([sent.length, call.ready], [133, true]);
 });
 
 test("commands are messages for the server's origin alone", () => {
