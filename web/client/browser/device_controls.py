@@ -39,6 +39,7 @@ class DeviceControls:
         self.media = LocalMedia(state, self.choices, refresh, current.replace_track)
         self.screen = ScreenShare(state, refresh, current.replace_screen)
         self._state = state
+        self._current = current
         self._refresh = refresh
         self._coarse_pointer = bool(get(call(window, "matchMedia", "(pointer: coarse)"), "matches"))
         state.network.relay_only = storage.relay_only()
@@ -69,6 +70,11 @@ class DeviceControls:
         wanted = devices.microphone.wanted and devices.camera.wanted
         if wanted and await self.media.granted() and self._state.phase == START and not self._state.devices.previewing:
             self.preview()
+
+    @property
+    def call_began(self) -> bool:
+        """Whether there is a call, which requested its devices as it began."""
+        return self._current.call is not None
 
     async def start_wanted(self) -> None:
         """Start the devices that the person wants in a call; a preview may have started them already."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ..browser import storage
 from ..browser.bridge import BrowserError, BrowserJson, call, get, listen, load_embedding, publish, window
 from ..model.device_choices import CAMERA, MICROPHONE, SPEAKER
-from ..model.devices import AUDIO, ON, REQUESTED, VIDEO
-from ..model.embedding_messages import MAX_LENGTH, CommandError, EmbeddingMessages, describe
+from ..model.devices import AUDIO, VIDEO
+from ..model.embedding_messages import MAX_LENGTH, CommandError, EmbeddingMessages, describe, switch_device
 from ..model.page_state import ENDED, FAILED, START
 
 if TYPE_CHECKING:
@@ -80,13 +80,11 @@ class Embedding:
         self._refresh()
 
     def switch_device(self, kind: str, on: bool) -> None:
-        """Switch the camera or the microphone on or off, as its button does; nothing happens if it is so already."""
-        devices = self._state.devices
-        device = devices.microphone if kind == MICROPHONE else devices.camera
-        waits = self._state.phase == START and not devices.previewing
-        is_on = device.wanted if waits or device.status == REQUESTED else device.status == ON
-        if on != is_on:
+        """Switch the camera or the microphone on or off, as its button does; before a call, only note the wish."""
+        if switch_device(self._state, kind, on, self._devices.call_began):
             self._devices.toggle(TRACKS[kind])
+        else:
+            self._refresh()
 
     def choose_device(self, kind: str, device: str) -> None:
         """Use another device."""

@@ -12,7 +12,7 @@ from signald_client.signaling.session_ids import find_session_id
 
 from . import page_state, texts
 from .device_choices import CAMERA, MICROPHONE, SPEAKER
-from .devices import ON
+from .devices import OFF, ON, REQUESTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
             """Switch the device of a kind on or off."""
 
 
-__all__ = ["MAX_LENGTH", "VERSION", "CommandError", "EmbeddingMessages", "describe"]
+__all__ = ["MAX_LENGTH", "VERSION", "CommandError", "EmbeddingMessages", "describe", "switch_device"]
 
 VERSION = 1
 """The version of the messages."""
@@ -228,6 +228,29 @@ def describe(state: PageState, choices: DeviceChoices, used: Callable[[str], str
         {"type": "error", "about": "call", "code": _code(problem) if problem else "", "message": problem},
         {"type": "error", "about": "devices", "code": codes[0] if codes else "", "message": devices.problem},
     ]
+
+
+def switch_device(state: PageState, kind: str, on: bool, call_began: bool) -> bool:
+    """Note that a device is to be on or off; return whether it has to be toggled for that, as its button does.
+
+    Without a preview or a call no device runs, and no command may start one: only the wish for the next call changes.
+
+    Arguments:
+        state: the page's state.
+        kind: the kind of `DeviceChoices`, of the microphone or the camera.
+        on: whether the device is to be on.
+        call_began: whether a call exists that has requested its devices; one that still connects may not have.
+
+    """
+    devices = state.devices
+    device = devices.microphone if kind == MICROPHONE else devices.camera
+    in_call = state.phase in (page_state.CONNECTING, page_state.SESSION)
+    runs = call_began or devices.previewing if in_call else devices.previewing and state.phase == page_state.START
+    if not runs or (device.status == OFF and not on):
+        # A device that is off for want of a permission or a plug must not come on later, either.
+        device.wanted = on
+        return False
+    return on != (device.wanted if device.status == REQUESTED else device.status == ON)
 
 
 def _is_text(value: object, most: int) -> bool:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.model import texts
-from signald_page.client.model.device_choices import CAMERA, DeviceChoices
+from signald_page.client.model.device_choices import CAMERA, MICROPHONE, DeviceChoices
+from signald_page.client.model.devices import MUTED, OFF, ON, REQUESTED
 from signald_page.client.model.embedding_messages import (
     MAX_DEVICE_ID,
     MAX_PASSWORD,
@@ -18,8 +19,9 @@ from signald_page.client.model.embedding_messages import (
     CommandError,
     EmbeddingMessages,
     describe,
+    switch_device,
 )
-from signald_page.client.model.page_state import GUEST, PageState
+from signald_page.client.model.page_state import GUEST, HOST, PageState
 from signald_page.client.model.remote_peer import RemotePeer
 from tests.support.json_values import JSON
 
@@ -287,3 +289,106 @@ class EventTests(EmbeddingCase):
         self.state.devices.changed()
         [told] = self.update()
         self.assertEqual((told["about"], told["code"], bool(told["message"])), ("devices", "refused", True))
+
+
+def loading() -> PageState:
+    """Return a page that loads."""
+    return PageState()
+
+
+def start() -> PageState:
+    """Return a page on its start screen."""
+    state = PageState()
+    state.show_start("")
+    return state
+
+
+def preview() -> PageState:
+    """Return a page that shows the person to themselves before a call."""
+    state = start()
+    state.devices.previewing = True
+    return state
+
+
+def connecting(state: PageState | None = None) -> PageState:
+    """Return a page that connects, by default without a preview before."""
+    state = state or start()
+    state.start_call(HOST)
+    return state
+
+
+def in_session() -> PageState:
+    """Return a page in a session."""
+    state = connecting()
+    state.session_joined(SESSION, HOST, [])
+    return state
+
+
+def ended() -> PageState:
+    """Return a page after a call."""
+    state = in_session()
+    state.hung_up()
+    return state
+
+
+def failed() -> PageState:
+    """Return a page whose call failed."""
+    state = connecting()
+    state.server_lost(texts.SERVER_LOST)
+    return state
+
+
+def testing() -> PageState:
+    """Return a page that tests the connection."""
+    state = preview()
+    state.show_test()
+    return state
+
+
+class SwitchTests(SynchronousTestCase):
+    """Whether a command toggles a device, in each phase."""
+
+    def switched(self, state: PageState, status: str, wanted: bool, on: bool, began: bool) -> tuple[bool, bool]:
+        """Give the microphone this status and command it; return whether it is toggled, and whether it is wanted."""
+        state.devices.microphone.status = status
+        state.devices.microphone.wanted = wanted
+        return switch_device(state, MICROPHONE, on, began), state.devices.microphone.wanted
+
+    def test_no_call(self) -> None:
+        """Where no device runs, and before a call has requested its devices, a command only changes the wish."""
+        for make in (loading, start, connecting, ended, failed, testing):
+            for on in (False, True):
+                for wanted in (False, True):
+                    self.assertEqual(self.switched(make(), OFF, wanted, on, began=False), (False, on), make.__name__)
+
+    def test_running(self) -> None:
+        """In a preview and in a call a device is toggled unless it is so, or will be so, already."""
+        cases: list[tuple[PageState, bool]] = [
+            (preview(), False),
+            (connecting(preview()), False),
+            (connecting(), True),
+            (in_session(), True),
+        ]
+        for state, began in cases:
+            for status, wanted, on, expected in (
+                (OFF, True, True, (True, True)),
+                (OFF, False, True, (True, False)),
+                (OFF, True, False, (False, False)),
+                (OFF, False, False, (False, False)),
+                (REQUESTED, True, True, (False, True)),
+                (REQUESTED, False, True, (True, False)),
+                (REQUESTED, True, False, (True, True)),
+                (REQUESTED, False, False, (False, False)),
+                (ON, True, True, (False, True)),
+                (ON, True, False, (True, True)),
+                (MUTED, False, True, (True, False)),
+                (MUTED, False, False, (False, False)),
+            ):
+                found = self.switched(state, status, wanted, on, began)
+                self.assertEqual(found, expected, (state.stage, status, wanted, on))
+
+    def test_camera(self) -> None:
+        """The kind chooses the device."""
+        state = start()
+        self.assertFalse(switch_device(state, CAMERA, False, call_began=False))
+        self.assertEqual((state.devices.microphone.wanted, state.devices.camera.wanted), (True, False))
