@@ -83,7 +83,10 @@ class StartScreen:
     def start(self) -> None:
         """Start a call."""
         password = get(self._page.element("new-password"), "value")
-        lobby = get(self._page.element("new-lobby"), "checked")
+        self._open(password, get(self._page.element("new-lobby"), "checked"))
+
+    def _open(self, password: str, lobby: bool) -> None:
+        """Open a session; what the session of an earlier call required of its connections does not count."""
         self._state.session.relay_only = get(self._page.element("new-relayed"), "checked")
         self._calls().start_call(HOST, name=self._save_name(), password=password, lobby=lobby)
 
@@ -122,7 +125,7 @@ class StartScreen:
         if session:
             self._join(session, password)
         else:
-            self._calls().start_call(HOST, name=self._save_name(), password=password)
+            self._open(password, False)
 
     async def _language_chosen(self) -> None:
         language = get(self._page.element("language"), "value")
