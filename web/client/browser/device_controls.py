@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..model import texts
 from ..model.device_choices import SPEAKER, USER, DeviceChoices
-from ..model.devices import AUDIO, ON, REQUESTED, VIDEO, browser_family
+from ..model.devices import AUDIO, VIDEO, browser_family
 from ..model.page_state import START
 from . import storage
 from .bridge import call, get, listen, put, spawn, window
@@ -104,8 +104,7 @@ class DeviceControls:
 
     def mute_by_host(self) -> None:
         """Mute the microphone at the host's request."""
-        microphone = self._state.devices.microphone
-        if microphone.wanted and microphone.status in (REQUESTED, ON):
+        if self._state.devices.microphone.is_on:
             self.media.toggle_microphone()
             self._state.notices.announce(texts.MUTED_BY_HOST)
             self._refresh()

@@ -185,9 +185,7 @@ class StartScreen:
         parameters = self._parameters = read_parameters(get(window, "location", "hash"))
         if parameters.name:
             put(self._page.element("name"), "value", parameters.name)
-        devices = self._state.devices
-        devices.microphone.wanted = devices.microphone.wanted and parameters.microphone
-        devices.camera.wanted = devices.camera.wanted and parameters.camera
+        self._state.leave_off(not parameters.microphone, not parameters.camera)
         self._read_address()
 
     def _read_address(self) -> None:

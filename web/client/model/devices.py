@@ -44,6 +44,11 @@ class Device:
         self.status = OFF
         self.problem = ""
 
+    @property
+    def is_on(self) -> bool:
+        """Whether the device sends, or will as soon as the browser grants it."""
+        return self.wanted if self.status == REQUESTED else self.status == ON
+
     def requested(self) -> None:
         """Note that the browser was asked for the device."""
         self.status = REQUESTED

@@ -12,7 +12,7 @@ from signald_client.signaling.session_ids import find_session_id
 
 from . import page_state, texts
 from .device_choices import CAMERA, MICROPHONE, SPEAKER
-from .devices import OFF, ON, REQUESTED
+from .devices import OFF, ON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -250,7 +250,7 @@ def switch_device(state: PageState, kind: str, on: bool, call_began: bool) -> bo
         # A device that is off for want of a permission or a plug must not come on later, either.
         device.wanted = on
         return False
-    return on != (device.wanted if device.status == REQUESTED else device.status == ON)
+    return on != device.is_on
 
 
 def _is_text(value: object, most: int) -> bool:

@@ -146,6 +146,13 @@ class PageState:
             self.session.has_host_key = has_host_key
             self.notices.problem = problem
 
+    def leave_off(self, microphone: bool, camera: bool) -> None:
+        """Start the next call without these devices; in a call, what the person chose stays."""
+        if self.phase not in (CONNECTING, SESSION):
+            devices = self.devices
+            devices.microphone.wanted = devices.microphone.wanted and not microphone
+            devices.camera.wanted = devices.camera.wanted and not camera
+
     def show_test(self) -> bool:
         """Show the connectivity test; False when it is shown already or a call is on."""
         if not self._enter(TEST):

@@ -24,6 +24,20 @@ class DeviceTests(SynchronousTestCase):
         device.requested()
         self.assertEqual(device.problem, "")
 
+    def test_is_on(self) -> None:
+        """A device is on while it runs, whatever was wished for since, and once it is granted if it is still wanted."""
+        device = Device(devices.AUDIO)
+        for wanted in (False, True):
+            device.wanted = wanted
+            for status, expected in (
+                (devices.OFF, False),
+                (devices.REQUESTED, wanted),
+                (devices.ON, True),
+                (devices.MUTED, False),
+            ):
+                device.status = status
+                self.assertEqual(device.is_on, expected, (status, wanted))
+
 
 class ProblemTests(SynchronousTestCase):
     """`problem_code` maps errors of `getUserMedia`."""

@@ -185,6 +185,27 @@ class StartScreenTests(SynchronousTestCase):
         page.request_refused("offer", "outbox-full", "No.")
         self.assertEqual((page.stage, page.notices.problem), ("connected", "No."))
 
+    def test_devices_left_off(self) -> None:
+        """A link can leave devices off before a call and after one, but changes nothing in a call."""
+
+        def wanted(page: PageState) -> tuple[bool, bool]:
+            return page.devices.microphone.wanted, page.devices.camera.wanted
+
+        page = PageState()
+        page.leave_off(False, True)
+        self.assertEqual(wanted(page), (True, False))
+        page.leave_off(False, False)
+        self.assertEqual(wanted(page), (True, False))
+        page.show_start("")
+        page.start_call(HOST)
+        page.leave_off(True, True)
+        page.session_joined(ID, HOST, [])
+        page.leave_off(True, True)
+        self.assertEqual(wanted(page), (True, False))
+        page.hung_up()
+        page.leave_off(True, False)
+        self.assertEqual(wanted(page), (False, False))
+
     def test_cancelled(self) -> None:
         """Cancelling before the session is open returns to the start screen."""
         page = start_page()
