@@ -222,12 +222,16 @@ class PageTests(TokenTestCase):
         return page
 
     def test_a_call(self) -> None:
-        """The guest comes first and waits; the host's link opens the session; both see each other; then one reloads."""
+        """The guest comes first and waits; the host's link opens the session; both see each other; then one reloads.
+
+        The host's page stores nothing between link and call, as where a browser refuses storage.
+        """
         bob = self.open(self.link(user="bob"))
         bob.join()
         bob.wait_for("connecting")
         ann = self.open(self.link("--role", "host"))
         self.assertEqual(ann.tab.evaluate("location.hash"), f"#{SESSION}")
+        ann.tab.evaluate("sessionStorage.clear()")
         ann.join()
         watch(ann, bob)
         self.assertEqual(ann.tab.evaluate("history.length"), bob.tab.evaluate("history.length"))

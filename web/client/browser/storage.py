@@ -64,6 +64,10 @@ MAX_HOST_KEYS = 20
 """The maximum number of stored host keys; beyond this number the oldest keys are deleted."""
 
 
+_token = ["", ""]
+"""The last token with its session: a page without storage has it here alone, and other frames cannot replace it."""
+
+
 def save_call(role: str, session: str, identity: str, ticket: str) -> None:
     """Store the role, the session, the resume identity and the rejoin ticket of this tab."""
     _write("sessionStorage", CALL, json.dumps([role, session, identity, ticket]))
@@ -98,11 +102,14 @@ def save_token(session: str, token: str) -> None:
     An empty id means any session; an empty token does not change the stored token.
     """
     if token:
-        _write("sessionStorage", TOKEN, json.dumps([session, token]))
+        _token[0], _token[1] = session, token
+        _write("sessionStorage", TOKEN, json.dumps(_token))
 
 
 def token(session: str) -> str:
     """Return this tab's access token for a session; empty if there is none."""
+    if _token[1] and _token[0] in ("", session):
+        return _token[1]
     found = _read("sessionStorage", TOKEN)
     if isinstance(found, list) and len(found) == 2 and found[0] in ("", session) and isinstance(found[1], str):
         return found[1]
