@@ -100,7 +100,7 @@ export class EmbeddedCall extends EventTarget {
   setMicrophone(on: boolean): void;
   setCamera(on: boolean): void;
   chooseDevice(kind: DeviceKind, device: string): void;
-  /** Removes the frame, and with it the person from the call. */
+  /** Removes the frame; the others see the person leave some seconds later, unless `hangUp` came before. */
   remove(): void;
   addEventListener<Type extends keyof CallPageEvents>(
     type: Type,

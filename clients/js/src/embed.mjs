@@ -81,7 +81,7 @@ export class EmbeddedCall extends EventTarget {
     this.#send({ type: "choose-device", kind, device });
   }
 
-  /** Removes the frame, and with it the person from the call. */
+  /** Removes the frame; the others see the person leave some seconds later, unless `hangUp` came before. */
   remove() {
     clearTimeout(this.#timer);
     this.#leave.abort();

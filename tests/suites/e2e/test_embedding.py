@@ -127,14 +127,16 @@ class CallTests(EmbeddingCase):
         page.perform("(() => { const a = { signald: 1 }; a.a = a; call.frame.contentWindow.postMessage(a, '*') })()")
         until(lambda: frame.evaluate(ignored) == 7, PATIENCE, "seven ignored messages")
         self.assertEqual(json.loads(frame.evaluate("signald.embedding()"))["origin"], self.application.origin)
-        # Another frame of the tab, whose storage is the same, is for another session: it does not resume this one.
+        # Another frame of the tab, whose storage is the same, is for another session or none: it does not go on with this
+        # one.
         address = json.dumps(f"{self.daemon.url}embed.mjs")
-        options = json.dumps({"session": "7Q2M9RT6ZC", "preview": False})
-        page.perform(
-            f"import({address}).then(({{ embed }}) => second = embed(document.body, call.frame.src, {options}))"
-        )
-        page.wait_until("globalThis.second?.ready && second.state.state === 'start'")
-        page.perform("second.remove()")
+        for session in ("7Q2M9RT6ZC", ""):
+            options = json.dumps({"session": session, "preview": False})
+            page.perform(
+                f"import({address}).then(({{ embed }}) => second = embed(document.body, call.frame.src, {options}))"
+            )
+            page.wait_until("globalThis.second?.ready && second.state.state === 'start'")
+            page.perform("(second.remove(), second = undefined)")
         watch(other)
         self.finish(page, other)
         fetched = "performance.getEntriesByType('resource').filter(({ name }) => name.includes('/embedding.')).length"

@@ -64,8 +64,9 @@ class StartScreen:
             call_page = self._calls()
             saved = storage.saved_call()
             invited = self._state.session.invited_id
-            if saved is not None and is_embedded() and invited not in ("", saved[1]):
-                # The frames of a tab share its storage: the call is that of another frame.
+            if saved is not None and is_embedded() and invited != saved[1]:
+                # The frames of a tab share its storage: the call is that of another frame, or of one that was removed.
+                # A frame that is loaded again has the call's session in its address.
                 saved = None
             if saved is not None:
                 call_page.resume_call(self._typed_name(), *saved)
