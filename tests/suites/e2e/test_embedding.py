@@ -92,6 +92,11 @@ class CallTests(EmbeddingCase):
         self.assertTrue(page.seen("state")[-1]["outcome"])
         other.wait_for("ended")
         self.assertEqual(page.tab.evaluate("[call.members.length, call.state.session]"), [0, ""])
+        # Its address still names the session, which its host can open again.
+        session = [state["session"] for state in page.seen("state") if state["session"]][-1]
+        page.perform("call.join()")
+        page.wait_for("waiting")
+        self.assertEqual(page.tab.evaluate("call.state.session"), session)
 
     def test_chromium(self) -> None:
         """Join, camera, mute and hang up by commands, events for each; a neighbour's message does nothing."""
@@ -127,8 +132,7 @@ class CallTests(EmbeddingCase):
         page.perform("(() => { const a = { signald: 1 }; a.a = a; call.frame.contentWindow.postMessage(a, '*') })()")
         until(lambda: frame.evaluate(ignored) == 7, PATIENCE, "seven ignored messages")
         self.assertEqual(json.loads(frame.evaluate("signald.embedding()"))["origin"], self.application.origin)
-        # Another frame of the tab, whose storage is the same, is for another session or none: it does not go on with this
-        # one.
+        # Another frame of the tab, with the same storage, is for another session or none: it does not enter this one.
         address = json.dumps(f"{self.daemon.url}embed.mjs")
         for session in ("7Q2M9RT6ZC", ""):
             options = json.dumps({"session": session, "preview": False})

@@ -122,7 +122,7 @@ class StartScreen:
         if name:
             self._parameters.name = name
             put(self._page.element("name"), "value", name)
-        session = session or self._state.session.invited_id
+        session = session or self._addressed()
         if session:
             self._join(session, password)
         else:
@@ -188,6 +188,13 @@ class StartScreen:
             put(self._page.element("name"), "value", parameters.name)
         self._state.leave_off(not parameters.microphone, not parameters.camera)
         self._read_address()
+
+    def _addressed(self) -> str:
+        """Return the session that the page's URL names now, which after a call is that of the call; empty for none."""
+        try:
+            return find_session_id(get(window, "location", "hash"))
+        except ValueError:
+            return ""
 
     def _read_address(self) -> None:
         """Show the start screen for the session that the page's URL names, or the connectivity test."""
