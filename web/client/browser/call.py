@@ -259,7 +259,7 @@ class Call:
         if event.code == client.REPLACED_CODE:
             self._state.replaced_elsewhere()
         else:
-            self._state.server_lost(texts.refusal(event.reason, texts.SERVER_LOST))
+            self._state.server_lost(texts.refusal(event.reason, texts.SERVER_LOST), event.reason)
 
     def _refused(self, refusal: events.Refused) -> None:
         state = self._state

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from signald_client.signaling.names import clean_name
 from signald_client.signaling.session_ids import find_session_id
 
-from . import page_state, texts
+from . import page_state
 from .device_choices import CAMERA, MICROPHONE, SPEAKER
 from .devices import OFF, ON
 
@@ -186,6 +186,7 @@ def describe(state: PageState, choices: DeviceChoices, used: Callable[[str], str
 
     """
     devices, problem = state.devices, state.notices.problem
+    code = state.notices.code or NO_CODE if problem else ""
     members = [
         {
             "user": member.user,
@@ -225,7 +226,7 @@ def describe(state: PageState, choices: DeviceChoices, used: Callable[[str], str
             "screen": devices.sharing,
         },
         {"type": "devices", "devices": listed},
-        {"type": "error", "about": "call", "code": _code(problem) if problem else "", "message": problem},
+        {"type": "error", "about": "call", "code": code, "message": problem},
         {"type": "error", "about": "devices", "code": codes[0] if codes else "", "message": devices.problem},
     ]
 
@@ -255,11 +256,3 @@ def switch_device(state: PageState, kind: str, on: bool, call_began: bool) -> bo
 
 def _is_text(value: object, most: int) -> bool:
     return isinstance(value, str) and len(value) <= most
-
-
-def _code(problem: str) -> str:
-    """Return the protocol's code of a problem that the page shows as a sentence."""
-    for code, sentence in texts.REFUSALS.items():
-        if sentence == problem:
-            return code
-    return NO_CODE

@@ -30,6 +30,18 @@ class Notices:
     def reset(self) -> None:
         """Forget what was said about the last call."""
         self.notice = self.problem = self.alarm = self.outcome = self.headline = self._announcement = ""
+        self._refusal = ("", "")
+
+    @property
+    def code(self) -> str:
+        """The protocol's code of the problem; empty if it has none, or there is no problem."""
+        code, sentence = self._refusal
+        return code if self.problem == sentence else ""
+
+    def refused(self, code: str, sentence: str) -> None:
+        """Say that the server refused something, with the protocol's code for that; empty for a problem without one."""
+        self._refusal = code, sentence
+        self.problem = sentence
 
     def announce(self, sentence: str) -> None:
         """Show a sentence for `ANNOUNCEMENT_SECONDS`."""

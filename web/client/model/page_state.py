@@ -213,11 +213,11 @@ class PageState:
             self.participants.successor = ""
         if self.phase == CONNECTING:
             if about in ("hello", "resume"):
-                self._fail(sentence)
+                self._fail(sentence, code)
             else:
                 self._enter(START)
                 self.session.password_required = code in ("password-needed", "wrong-password")
-        self.notices.problem = sentence
+        self.notices.refused(code, sentence)
 
     def member_joined(self, member: RemotePeer) -> None:
         """Add somebody who joined."""
@@ -281,13 +281,19 @@ class PageState:
         else:
             self._end(self._reopens or reason == "host-gone")
 
-    def server_lost(self, problem: str) -> None:
-        """Fail, because the connection to the server is over; a call that is connected goes on without it."""
+    def server_lost(self, problem: str, code: str = "") -> None:
+        """Fail, because the connection to the server is over; a call that is connected goes on without it.
+
+        Arguments:
+            problem: why, as a sentence.
+            code: the protocol's code for that; empty for none.
+
+        """
         if self.phase == SESSION and self._detach():
             self.notices.outcome = ""
             self.notices.notice = texts.SERVER_LOST_CONNECTED
         elif self.phase in (CONNECTING, SESSION):
-            self._fail(problem)
+            self._fail(problem, code)
 
     def server_connected(self) -> None:
         """Seek new paths at once where connections broke, or the network changed, while the server was lost."""
@@ -326,7 +332,7 @@ class PageState:
     def replaced_elsewhere(self) -> None:
         """Fail, because another tab took over this person's connection."""
         if self.phase in (CONNECTING, SESSION):
-            self._fail(texts.TAKEN_OVER)
+            self._fail(texts.TAKEN_OVER, "replaced")
 
     # Events from the browser
 
@@ -485,12 +491,12 @@ class PageState:
 
     def _end(self, returnable: bool) -> None:
         self.returnable = returnable
-        self._close(ENDED, "")
+        self._close(ENDED)
 
-    def _fail(self, problem: str) -> None:
-        self._close(FAILED, problem)
+    def _fail(self, problem: str, code: str = "") -> None:
+        self._close(FAILED, problem, code)
 
-    def _close(self, phase: str, problem: str) -> None:
+    def _close(self, phase: str, problem: str = "", code: str = "") -> None:
         if self._enter(phase):
             self.participants.members = []
-            self.notices.problem = problem
+            self.notices.refused(code, problem)

@@ -260,6 +260,20 @@ class EventTests(EmbeddingCase):
         self.assertEqual((state["state"], state["outcome"]), ("ended", texts.HUNG_UP))
         self.assertEqual(members["members"], [])
 
+    def test_failures(self) -> None:
+        """A failure is told with the code of the refused hello, of the closed connection, or of the takeover."""
+        self.greet()
+        for fail, code in (
+            (lambda: self.state.request_refused("hello", "server-full", "Full."), "server-full"),
+            (lambda: self.state.server_lost(texts.SERVER_LOST, "too-many-messages"), "too-many-messages"),
+            (lambda: self.state.server_lost(texts.SERVER_LOST), NO_CODE),
+            (self.state.replaced_elsewhere, "replaced"),
+        ):
+            self.state.start_call(GUEST, SESSION)
+            self.update()
+            fail()
+            self.assertEqual([told["code"] for told in self.update() if told["type"] == "error"], [code])
+
     def test_devices(self) -> None:
         """The available devices are told by kind, with the one in use."""
         self.greet()
@@ -274,10 +288,12 @@ class EventTests(EmbeddingCase):
         """Problems of the call and of devices are told once each, with the protocol's code where there is one."""
         self.greet()
         self.update()
-        self.state.notices.problem = texts.REFUSALS["session-full"]
-        [told] = self.update()
-        self.assertEqual((told["about"], told["code"]), ("call", "session-full"))
-        self.assertEqual(told["message"], texts.REFUSALS["session-full"])
+        # Two codes may share a sentence, and the server may know codes that the page does not.
+        for code in ("session-full", "too-many-connections", "too-many-new-connections", "brand-new"):
+            sentence = texts.refusal(code, "Something new.")
+            self.state.request_refused("join", code, sentence)
+            [told] = self.update()
+            self.assertEqual((told["about"], told["code"], told["message"]), ("call", code, sentence))
         self.state.notices.problem = texts.SERVER_UNREACHABLE
         [told] = self.update()
         self.assertEqual(told["code"], NO_CODE)
