@@ -240,7 +240,7 @@ class ExampleTests(SynchronousTestCase):
     """The example of docs/embedding.md, started by its command."""
 
     def test_call(self) -> None:
-        """Two people join by the buttons of the page, see who is there, mute, and hang up."""
+        """Two people join by the buttons of the page, see who is there, mute, and hang up; no frame has a worker."""
         command: list[str | Path] = [sys.executable, EXAMPLE / "run.py", "--port", "0", "--server-port", "0"]
         home = Path(self.mktemp()).resolve()
         home.mkdir()
@@ -263,6 +263,9 @@ class ExampleTests(SynchronousTestCase):
         tabs[1].click("#hang-up")
         self.wait_for_text(tabs[1], "state", "ended")
         self.wait_for_text(tabs[0], "others", "")
+        # The first frame has been open for longer than the page waits before it registers its worker.
+        workers = "navigator.serviceWorker.getRegistrations().then(({ length }) => length)"
+        self.assertEqual(tabs[0].page.frames[1].evaluate(workers), 0)
 
     def wait_for_text(self, tab: ChromiumTab, element: str, text: str) -> None:
         """Wait until an element has this text."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .bridge import BrowserError, call, get, listen, wait, window
+from .bridge import BrowserError, call, get, is_embedded, listen, wait, window
 
 if TYPE_CHECKING:
     from typing import Any
@@ -17,13 +17,16 @@ DELAY = 3.0
 
 
 async def install() -> None:
-    """Register the service worker, which browsers allow only over HTTPS with a trusted certificate."""
+    """Register the service worker, which browsers allow only over HTTPS with a trusted certificate.
+
+    A frame registers none: it is a part of another page, which has to be opened first.
+    """
     document = get(window, "document")
     if call(get(document, "documentElement"), "hasAttribute", "data-offline"):
         listen(call(document, "getElementById", "reload"), "click", _reload)
         listen(window, "online", _reload)
     workers = get(window, "navigator", "serviceWorker")
-    if workers is None:
+    if workers is None or is_embedded():
         return
     await asyncio.sleep(DELAY)
     try:
