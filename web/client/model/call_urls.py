@@ -22,6 +22,9 @@ INVITER = "&from="
 MAX_ENCODED = 12 * MAX_CHARACTERS
 """The longest percent-encoding of a name: a character has up to four bytes, of which each takes three characters."""
 
+HEXADECIMAL = "0123456789ABCDEFabcdef"
+"""The digits of a percent-encoding; `int` would take signs, spaces and underscores too."""
+
 UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 """The characters that stand for themselves in every part of a URL (RFC 3986 §2.3)."""
 
@@ -87,6 +90,8 @@ def unquote(text: str) -> str:
     found = first.encode()
     try:
         for part in parts:
+            if len(part) < 2 or part[0] not in HEXADECIMAL or part[1] not in HEXADECIMAL:
+                return ""
             found += bytes([int(part[:2], 16)]) + part[2:].encode()
         return found.decode()
     except ValueError:

@@ -13,6 +13,7 @@ from signald_page.client.model.call_urls import (
     name_inviter,
     signaling_url,
     storage_prefix,
+    unquote,
 )
 
 
@@ -44,6 +45,12 @@ class UrlTests(SynchronousTestCase):
         self.assertEqual(find_inviter("#7Q2M9RT6ZC&from=%E2%80%AEevil&more"), "evil")
         for fragment in ("", "#7Q2M9RT6ZC", "#X&from=", "#X&from=%", "#X&from=%zz", "#X&from=%ff", "#X&from=%E2%80%8B"):
             self.assertEqual(find_inviter(fragment), "", fragment)
+
+    def test_digits(self) -> None:
+        """A percent-encoding has two hexadecimal digits of any case, and nothing else that stands for a number."""
+        self.assertEqual(unquote("%41%6d%6D%C3%a9 %2525"), "Amm\u00e9 %25")
+        for text in ("%", "%1", "a%4", "%+f", "%-1", "% 1", "%1 ", "%1_", "%0x", "%\u0661\u0661", "%41%"):
+            self.assertEqual(unquote(text), "", text)
 
     def test_a_long_name(self) -> None:
         """The longest name that can be typed is read, and a longer one is not decoded at all."""
