@@ -87,7 +87,7 @@ class Chat:
         match event:
             case Opened():
                 self.session = event.session
-                print(f"In another terminal: python {sys.argv[0]} {self.page} {event.session} Bob")
+                print(f"In another terminal: {sys.executable} {sys.argv[0]} {self.page} {event.session} Bob")
             case Joined():
                 self.session = event.session
                 self.names = {member.user: member.name or "somebody" for member in event.members}
@@ -97,7 +97,8 @@ class Chat:
             case MemberLeft():
                 print(f"{self.names.pop(event.user)} is gone.")
             case ForwardedMessage():
-                print(f"{self.names[event.sender]}: {event.content}")
+                # Control characters of a stranger could do anything to the terminal.
+                print(f"{self.names[event.sender]}: {''.join(filter(str.isprintable, event.content))}")
             case Interrupted():
                 print(f"No connection; the next attempt is in {event.seconds:.1f} s.")
             case Dropped():
