@@ -31,7 +31,9 @@ class Chat:
                 # A message comes again when its acknowledgement was lost.
                 if (member.user, ident) not in self.answered:
                     self.answered.add((member.user, ident))
-                    self.say(member, f"You said: {text}")
+                    # Two bots would answer each other for ever.
+                    if not text.startswith("You said: "):
+                        self.say(member, f"You said: {text}"[:4000])
 
     def connection_closed(self, member):
         pass

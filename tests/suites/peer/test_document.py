@@ -75,7 +75,10 @@ class BotTests(AsyncCase):
 
     @asynchronous
     async def test_bot(self) -> None:
-        """The bot greets everybody, acknowledges and answers each message once, sends media, and ends with the call."""
+        """The bot greets everybody, acknowledges and answers each message once, sends media, and ends with the call.
+
+        It does not answer the answer of another bot, and what it sends is not longer than a message may be.
+        """
         address = self.address(self.start_daemon())
         made: list[SmallMedia] = []
         chats = (Person(), Person())
@@ -87,10 +90,11 @@ class BotTests(AsyncCase):
         chats[0].write("1", "Are you a bot?")
         chats[0].write("1", "Are you a bot?")
         chats[0].write(2, "This is no message.")
-        chats[0].write("3", "Bye!")
+        chats[0].write("4", "You said: another bot says so.")
+        chats[0].write("3", "Bye!".ljust(4000, "!"))
         answers = [await chats[0].texts.get() for _ in range(2)]
-        self.assertEqual(answers, ["You said: Are you a bot?", "You said: Bye!"])
-        self.assertEqual([await chats[0].acknowledged.get() for _ in range(3)], ["1", "1", "3"])
+        self.assertEqual(answers, ["You said: Are you a bot?", "You said: Bye!".ljust(4000, "!")])
+        self.assertEqual([await chats[0].acknowledged.get() for _ in range(4)], ["1", "1", "4", "3"])
         bob = Peer(address, SmallMedia, name="Bob", trust=self.trust(), channels=chats[1], reactor=reactor)
         await bob.connect()
         await bob.join_session(session)
