@@ -79,7 +79,7 @@ behaviours: install-test ## the scripted exchanges with the Python client, the p
 
 # GStreamer's camera is tried where its packages are.
 examples: install-test system-test ## start each example by its command and use it as people do
-	@$(RUN_TESTS) tests.suites.e2e.test_first_app tests.suites.e2e.test_examples
+	@$(RUN_TESTS) tests.suites.e2e.test_first_app tests.suites.e2e.test_examples tests.suites.e2e.test_embedding.ExampleTests
 	@$(BIN)/python -m tests.suites.recipes.camera
 
 fuzz: install-test ## inputs of any kind to all that reads what others wrote, for SECONDS=600 (ARGS="--only native")
