@@ -81,11 +81,12 @@ class Files(SimpleHTTPRequestHandler):
         """Log nothing."""
 
 
-def serve_application(folder: Path) -> int:
+def serve_application(folder: Path, option: str = "--allow-origin") -> int:
     """Serve the page in a folder, and start a server that allows it; return the server's exit status.
 
     Arguments:
         folder: the folder with `index.html`.
+        option: the option of the command `signald` that allows the page's origin.
 
     """
     parser = argparse.ArgumentParser(description="Serves the page beside this file, and starts a signald for it.")
@@ -96,7 +97,7 @@ def serve_application(folder: Path) -> int:
     with ThreadingHTTPServer(("localhost", options.port), handler) as application:
         threading.Thread(target=application.serve_forever, daemon=True).start()
         url = f"http://localhost:{application.server_port}"
-        with local_server("--port", str(options.server_port), "--allow-origin", url) as (signald, server):
+        with local_server("--port", str(options.server_port), option, url) as (signald, server):
             sys.stdout.write(f"Open {url}/?server={server}\n")
             sys.stdout.flush()
             try:
