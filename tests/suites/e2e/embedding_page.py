@@ -18,6 +18,11 @@ PAGE = (
     b"<style>body { margin: 0 } iframe { display: block; width: 100vw; height: 100vh }</style><div></div>"
 )
 
+#: A page that passes what it is told in its fragment to its neighbour, the frame of the call.
+NEIGHBOUR = (
+    b"<!doctype html><script>parent.frames[0].postMessage(JSON.parse(decodeURI(location.hash.slice(1))), '*')</script>"
+)
+
 #: JavaScript that embeds the call page, and keeps its events.
 EMBED = """(async () => {
     const { embed } = await import(%s);
@@ -29,8 +34,8 @@ EMBED = """(async () => {
 
 
 def make_application(**options: Any) -> Application:
-    """Start to serve the page; the options are those of `Application`."""
-    return Application({"/": (PAGE, "text/html")}, **options)
+    """Start to serve the page, and its frame `/neighbour`; the options are those of `Application`."""
+    return Application({"/": (PAGE, "text/html"), "/neighbour": (NEIGHBOUR, "text/html")}, **options)
 
 
 class EmbeddingPage:

@@ -22,11 +22,6 @@ from tests.suites.e2e.waiting import until
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "embedding"
 
-#: A page that passes what it is told in its fragment to its neighbour, the frame of the call.
-NEIGHBOUR = (
-    b"<!doctype html><script>parent.frames[0].postMessage(JSON.parse(decodeURI(location.hash.slice(1))), '*')</script>"
-)
-
 #: A frame that the browser lets store nothing, as some do with frames of other sites.
 WITHOUT_STORAGE = """
 if (window.top !== window)
@@ -114,23 +109,24 @@ class CallTests(EmbeddingCase):
         page.wait_until("seen.some(({ code }) => code === 'invalid-session')")
         page.perform("call.join()")
         page.wait_until("seen.some(({ code }) => code === 'call-on')")
-        # A frame of another origin beside it, and odd values of the application itself.
-        neighbour = Application({"/": (NEIGHBOUR, "text/html")}, host="127.0.0.1")
-        self.addCleanup(neighbour.stop)
-        for message in ({"signald": 1, "type": "hello"}, {"signald": 1, "type": "hang-up"}):
-            address = json.dumps(f"{neighbour.origin}/#{json.dumps(message)}")
-            page.perform(f"document.body.append(Object.assign(document.createElement('iframe'), {{ src: {address} }}))")
+        # Frames of another origin and of the application's own beside it, and odd values of the application itself.
+        for application in (self.serve(host="127.0.0.1"), self.application):
+            for message in ({"signald": 1, "type": "hello"}, {"signald": 1, "type": "hang-up"}):
+                address = json.dumps(f"{application.origin}/neighbour#{json.dumps(message)}")
+                page.perform(
+                    f"document.body.append(Object.assign(document.createElement('iframe'), {{ src: {address} }}))"
+                )
         ignored = "JSON.parse(signald.embedding()).ignored"
-        until(lambda: frame.evaluate(ignored) == 2, PATIENCE, "two ignored messages")
+        until(lambda: frame.evaluate(ignored) == 4, PATIENCE, "four ignored messages")
         for odd in (
             "null",
             "'hang-up'",
             "{ signald: 2, type: 'hang-up' }",
-            "{ signald: 1, type: 'hang-up '.repeat(9e3) }",
+            "{ signald: 1, type: 'hang-up', x: 'x'.repeat(9e3) }",
         ):
             page.perform(f"call.frame.contentWindow.postMessage({odd}, '*')")
         page.perform("(() => { const a = { signald: 1 }; a.a = a; call.frame.contentWindow.postMessage(a, '*') })()")
-        until(lambda: frame.evaluate(ignored) == 7, PATIENCE, "seven ignored messages")
+        until(lambda: frame.evaluate(ignored) == 9, PATIENCE, "nine ignored messages")
         self.assertEqual(json.loads(frame.evaluate("signald.embedding()"))["origin"], self.application.origin)
         # Another frame of the tab, with the same storage, is for another session or none: it does not enter this one.
         address = json.dumps(f"{self.daemon.url}embed.mjs")
