@@ -8,6 +8,7 @@ const call = embed(document.getElementById("call"), server, {
   title: "Our meeting",
   preview: false,
 });
+call.addEventListener("ready", () => (document.getElementById("join").disabled = false));
 call.addEventListener("state", ({ detail }) => {
   show("state", detail.state);
   if (detail.session) history.replaceState(null, "", `#${detail.session}`);
