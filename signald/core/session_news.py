@@ -78,6 +78,8 @@ def _arrivals(known: Session | None, session: Session, *, opens: bool) -> Iterat
             yield from _changes(before, member, session)
         elif not opens or member is not host:
             yield News(NewsKind.JOINED, session, member.user)
+            if not opens and member.role is Role.HOST:
+                yield News(NewsKind.BECAME_HOST, session, member.user)
     for visitor in session.visitors:
         if known is None or known.visitor(visitor.user) is None:
             yield News(NewsKind.WAITS, session, visitor.user, session.wait_reason.value)

@@ -49,6 +49,14 @@ class SessionNewsTests(SynchronousTestCase):
         ):
             self.assertEqual(self.news(known, SessionChanged(new, LeaveReason.REMOVED)), [expected])
 
+    def test_a_newcomer_as_host(self) -> None:
+        """Whoever takes an open session over with the host key joins and is its host, in place of the former one."""
+        taken_over = PAIR.reopened_by(Person(CAT, Traits()), PAIR.settings)
+        self.assertEqual(
+            self.news(PAIR, SessionChanged(taken_over, LeaveReason.REPLACED)),
+            [(NewsKind.JOINED, "C", ""), (NewsKind.BECAME_HOST, "C", ""), (NewsKind.LEFT, "A", "replaced")],
+        )
+
     def test_visitors(self) -> None:
         """Visitors wait, are admitted, or not; who stops waiting has the reason of the change."""
         lobby = evolve(ALONE, settings=evolve(ALONE.settings, lobby=True))
