@@ -28,6 +28,7 @@ from signald.core.decisions import (
     Resumed,
 )
 from signald.core.errors import ErrorCode
+from signald.core.forwarding import find_receivers
 from signald.core.hub import Hub
 from signald.core.limits import AddressKey
 from signald.core.messages import Error, IceError, Request, SessionId, UserId, Welcome
@@ -254,16 +255,19 @@ class CallLog:
     def log_ice_error(self, connection: PeerId, address: AddressKey, request: IceError) -> None:
         """Log that a member has no connection to another one, as its program says; what it says is not logged."""
         peer, session = self.hub.peers.get(connection), self.hub.sessions.get(request.session)
-        if peer is None or peer.user is None or session is None or session.member(peer.user) is None:
+        member = None if peer is None or peer.user is None or session is None else session.member(peer.user)
+        # The hub refuses an error that names nobody else of the session, so it says nothing about a peer connection.
+        receivers = () if member is None or session is None else find_receivers(request, session, member)
+        if member is None or session is None or not receivers:
             return
         if self._allows(address):
             _log.info(
                 "session {session}: user {user}, connection {connection}, has no peer connection to {other}",
                 event="peer-connection-failed",
                 session=self._session(session.id),
-                user=self._user(peer.user),
+                user=self._user(member.user),
                 connection=connection,
-                other=self._user(request.to),
+                other=self._user(receivers[0].user),
             )
 
     def read_outcome(self, id: DecisionId, outcome: Outcome) -> _Report | None:

@@ -10,6 +10,7 @@ from twisted.logger import ILogObserver, globalLogPublisher
 from signald.config.settings import LogLevel
 from signald.core.decisions import Decided
 from signald.core.limits import Limits
+from signald.core.messages import IceError, SessionId
 from signald.core.users import DecisionId
 from tests.support.access import NOW, minted
 from tests.support.call_log import Caller, CallLogCase, token_settings
@@ -115,9 +116,25 @@ class FailedCallTests(CallLogCase):
         self.assertEqual(
             self.texts()[-1], f"session {at}: user {theirs}, connection 2, has no peer connection to {ours}"
         )
+        [peer] = [id for id, peer in self.switchboard.hub.peers.items() if peer.user == guest.welcome["user"]]
+        self.switchboard.calls.log_ice_error(peer, HOME, IceError(SessionId(session), None, "canary"))
+        self.assertEqual(self.texts()[-1], self.texts()[-2], "without an addressee, it is about the only other member")
+
+    def test_a_refused_ice_error(self) -> None:
+        """One about another session, or about whoever is not in the session, is refused and says nothing more."""
+        host, guest, third = Caller(self), Caller(self), Caller(self)
+        session = host.open(capacity=3)
+        guest.say("join", session=session)
+        third.say("join", session=session)
+        guest.say("leave", session=session)
         before = len(self.lines())
-        guest.say("ice-error", session="ZZZZZZZZZZ", to=host.welcome["user"], text="canary")
-        self.assertEqual([line["event"] for line in self.lines()[before:]], ["request-refused"])
+        for named, other in (
+            ("ZZZZZZZZZZ", host.welcome["user"]),
+            (session, guest.welcome["user"]),
+            (session, third.welcome["user"]),
+        ):
+            third.say("ice-error", session=named, to=other, text="canary")
+        self.assertEqual([line["event"] for line in self.lines()[before:]], ["request-refused"] * 3)
 
     def test_a_cut_longer_than_the_grace(self) -> None:
         """The network of a host is cut for longer than the grace: its end is 30 s after the loss."""
