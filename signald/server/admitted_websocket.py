@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from signald.core.budgets import SLOW_START_BYTES
 from signald.core.errors import ErrorCode, SignalError
-from signald.core.limits import AddressKey, address_key
+from signald.core.limits import AddressKey
 from signald.core.users import PeerId
 from signald.dialects.dialect import WireProtocol
 from signald.net.proxies import client_address, is_trusted, peer_host
@@ -141,7 +141,9 @@ class AdmittedProtocol(BoundedProtocol):
         self.port.metrics.count_error(error)
         calls = self.port.switchboard.calls
         if calls.is_detailed:
-            calls.log_handshake_refused(address_key(peer_host(self.transport.getPeer())), error)
+            # The headers are missing where the request could not be parsed.
+            forwarded_for = getattr(self, "http_headers", {}).get("x-forwarded-for")
+            calls.log_handshake_refused(self._client_key(forwarded_for), error)
         headers = [*(responseHeaders or ()), *refusal_headers(error), *self._reflection_headers().items()]
         self.sendData(last_response(error, headers))
         self.dropConnection(abort=False)
@@ -177,7 +179,7 @@ class AdmittedProtocol(BoundedProtocol):
             raise SignalError(ErrorCode.GOING_AWAY)
         dialect = port.rule.choose(path, headers, offered)
         forwarded_for, proxies = headers.get("x-forwarded-for"), port.admission.trusted_proxies
-        self.address = recent_key(client_address(peer_host(self.transport.getPeer()), forwarded_for, proxies))
+        self.address = self._client_key(forwarded_for)
         now = port.clock.seconds()
         refused = self.ticket.admit_websocket(self.address, now)
         if refused is not None:
@@ -188,6 +190,11 @@ class AdmittedProtocol(BoundedProtocol):
         if forwarded_for is not None and not is_trusted(peer_host(self.transport.getPeer()), proxies):
             port.rounds.traffic.note_forwarding(self.address)
         return dialect
+
+    def _client_key(self, forwarded_for: str | None) -> AddressKey:
+        """The key that the client is counted by: its address behind trusted proxies, or the transport's peer."""
+        peer, proxies = peer_host(self.transport.getPeer()), self.port.admission.trusted_proxies
+        return recent_key(client_address(peer, forwarded_for, proxies))
 
     def _reflection_headers(self) -> dict[str, str]:
         """The headers of a response that tell the operator's own check what came through the proxies."""

@@ -101,8 +101,8 @@ class CallLogCase(SynchronousTestCase):
         chain = make_chain(registry, hub.guesses, verifier, webhook, run_at_once, self.clock, lambda: NOW)
         self.switchboard = Switchboard(hub, registry, chain, self.clock, lambda: NOW)
         self.switchboard.calls.set_level(self.log.settings.level)
-        port = make_port(self.clock, self.switchboard, limits=limits, dialects=(Native, Serde))
-        self.site = make_site({}, SignalingFactory(port), limits, self.clock, None, False)
+        self.port = make_port(self.clock, self.switchboard, limits=limits, dialects=(Native, Serde))
+        self.site = make_site({}, SignalingFactory(self.port), limits, self.clock, None, False)
 
     def advance(self, seconds: float) -> None:
         """Let time pass, with the tick of each second."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Any, cast
 
 from attrs import evolve
@@ -309,6 +310,17 @@ class LevelTests(CallLogCase):
         dropped = [line for line in self.lines() if line["event"] == "client-lines-dropped"]
         self.assertEqual([line["count"] for line in dropped], [102])
         self.assertTrue(other.welcome)
+
+    def test_clients_behind_a_proxy(self) -> None:
+        """A client behind a trusted proxy uses up its own lines with refused handshakes, and not the proxy's."""
+        self.serve()
+        self.port.admission.trusted_proxies = [ip_network(CLIENT)]
+        request = {"sec_websocket_protocol": "signald.1", "origin": "https://canary.example"}
+        for _ in range(501):
+            Endpoint(self.site, CLIENT, self.clock).send(upgrade_request(**request, x_forwarded_for="198.51.100.1"))
+        self.assertEqual(self.events(), ["connection-refused"] * 500)
+        Endpoint(self.site, CLIENT, self.clock).send(upgrade_request(**request, x_forwarded_for="198.51.100.2"))
+        self.assertEqual(len(self.events()), 501)
 
     def test_a_silenced_address(self) -> None:
         """An address that has used up its lines has none of any kind, and its calls go on."""
