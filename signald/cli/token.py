@@ -63,7 +63,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _check(name: str, config: Config) -> int:
     path = name if name == STANDARD_INPUT else str(read_path(name))
-    is_valid, sentence = check_token(read_token(path, sys.stdin), config, time.time())
+    is_valid, sentence = check_token(read_token(path, sys.stdin.buffer), config, time.time())
     (sys.stdout if is_valid else sys.stderr).write(f"{sentence}\n")
     return 0 if is_valid else _REFUSED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 from signald.auth.token_claims import TokenError
 from signald.auth.tokens import TokenVerifier
@@ -18,11 +18,11 @@ __all__ = ["STANDARD_INPUT", "check_token", "read_token"]
 STANDARD_INPUT = "-"
 """The name that stands for standard input in place of a file."""
 
-_MOST_CHARACTERS = 1 << 20
-"""The most characters that are read of standard input, as of a file with a key."""
+_MOST_BYTES = 1 << 20
+"""The most bytes that are read of standard input, as of a file with a key."""
 
 
-def read_token(name: str, stream: TextIO) -> str:
+def read_token(name: str, stream: BinaryIO) -> str:
     """Read a token, without the white space around it.
 
     Arguments:
@@ -33,8 +33,8 @@ def read_token(name: str, stream: TextIO) -> str:
         ConfigError: the file cannot be read, or is empty.
 
     """
-    text = stream.read(_MOST_CHARACTERS) if name == STANDARD_INPUT else read_file(Path(name)).decode(errors="replace")
-    token = text.strip()
+    content = stream.read(_MOST_BYTES) if name == STANDARD_INPUT else read_file(Path(name))
+    token = content.decode(errors="replace").strip()
     if not token:
         raise ConfigError(f"{name}: expected a token, found an empty file.")
     return token
@@ -61,5 +61,6 @@ def check_token(token: str, config: Config, now: float) -> tuple[bool, str]:
     except TokenError as error:
         return False, f"{error.code.value}: {error.mismatch.sentence}"
     where = "any session" if grant.session is None else f"session {grant.session}"
-    until = datetime.fromtimestamp(grant.expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # The grant lasts for the leeway longer than the token says, which may be until after the last year of `datetime`.
+    until = datetime.fromtimestamp(grant.expires - config.tokens.leeway_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return True, f"valid: {json.dumps(grant.user)} may be {grant.role.value} of {where} until {until}."

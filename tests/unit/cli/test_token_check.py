@@ -35,8 +35,12 @@ class CheckTests(CommandCase):
         expires = 4_102_444_800
         status, out, err = self.check(minted(exp=expires, signald={"role": "host", "session": "7q2-m9rt-6zc"}) + "\r\n")
         self.assertEqual((status, err), (0, ""))
-        self.assertEqual(out, 'valid: "ann" may be host of session 7Q2M9RT6ZC until 2100-01-01T00:00:10Z.\n')
+        self.assertEqual(out, 'valid: "ann" may be host of session 7Q2M9RT6ZC until 2100-01-01T00:00:00Z.\n')
         self.assertIn("guest of any session", self.check(minted(exp=expires))[1])
+
+    def test_the_last_year(self) -> None:
+        """A token may be good until the last second that a date can name, after which the leeway ends."""
+        self.assertIn(" until 9999-12-31T23:59:59Z.", self.check(minted(exp=253_402_300_799))[1])
 
     def test_refused_tokens(self) -> None:
         """A refused token is explained on standard error, with the code that a client gets."""
@@ -69,6 +73,11 @@ class CheckTests(CommandCase):
 
     def test_standard_input(self) -> None:
         """The name `-` stands for standard input, so that a token gets into no file."""
-        self.patch(sys, "stdin", io.StringIO(minted(exp=4_102_444_800) + "\n"))
-        status, out, _ = self.run_command(main, "--check", "-", environment={"SIGNALD_CONFIG": str(self.config)})
-        self.assertEqual((status, out[:6]), (0, "valid:"))
+        for content, expected in (
+            (minted(exp=4_102_444_800).encode() + b"\n", (0, "valid:", "")),
+            (b"\xff", (1, "", "token-invalid: token: expected three parts")),
+        ):
+            self.patch(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))
+            variables = {"SIGNALD_CONFIG": str(self.config)}
+            status, out, err = self.run_command(main, "--check", "-", environment=variables)
+            self.assertEqual((status, out[:6], err[:42]), expected)
