@@ -123,8 +123,10 @@ class TokenVerifier:
 
         try:
             header = jwt.get_unverified_header(token)
-        except jwt.PyJWTError:
+        except jwt.DecodeError:
             raise TokenError("token", "three parts in base64url with dots between (RFC 7515)", "another text") from None
+        except jwt.PyJWTError:
+            raise TokenError("header", "a text as kid, and no crit (RFC 7515 §4.1)", "something else") from None
         for name in ("crit", "b64"):
             # A token with a critical extension that is not implemented must be refused (RFC 7515 §4.1.11).
             if name in header:

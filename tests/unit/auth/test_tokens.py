@@ -185,12 +185,15 @@ class ReasonTests(VerifierCase):
         """Whatever is refused before the check of a signature is described by its kind, and is no guess."""
         payload = {"sub": "ann", "exp": NOW + 9}
         parts = "token: expected three parts in base64url with dots between (RFC 7515), found another text."
+        header = "header: expected a text as kid, and no crit (RFC 7515 §4.1), found something else."
         for token, sentence in (
             ("canary", parts),
             ("a.b.c", parts),
             (minted(SECRET * 2, "HS512"), "alg: expected HS256, found HS512."),
             (signed_with({"alg": "canary"}, payload), "alg: expected HS256, found another one."),
             (signed_with({"alg": ["canary"]}, payload), "alg: expected HS256, found another one."),
+            (signed_with({"alg": "HS256", "kid": 5}, payload), header),
+            (signed_with({"alg": "HS256", "crit": ["canary"]}, payload), header),
             (
                 signed_with({"alg": "HS256", "b64": True}, payload),
                 "b64: expected none, since no extension is known, found one.",
