@@ -109,9 +109,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Mint a token (JWT) that lets somebody open or join sessions. Standard output gets it alone. "
         "With --check, say whether the server takes a token: the exit status is 0 if it does, 1 if it refuses it, and "
         "2 if the token or the configuration cannot be read.",
+        # The exit status of an error depends on whether --check is there, which an abbreviation would hide.
+        allow_abbrev=False,
     )
-    parser.add_argument("--user", metavar="NAME", help="whom it is for (the claim sub)")
-    parser.add_argument("--check", metavar="FILE", help="say what is wrong with the token in this file; - reads stdin")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--user", metavar="NAME", help="whom it is for (the claim sub)")
+    either.add_argument("--check", metavar="FILE", help="say what is wrong with the token in this file; - reads stdin")
     parser.add_argument("--session", metavar="ID", help="the only session that it is good for [any]")
     parser.add_argument(
         "--role", choices=[role.value for role in Role], default=Role.GUEST.value, help="a host may open [guest]"

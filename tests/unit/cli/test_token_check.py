@@ -64,12 +64,19 @@ class CheckTests(CommandCase):
             (" \n", (), "expected a token, found an empty file"),
             ("x", ("-c", self.directory / "none.toml"), "cannot be read"),
             ("x", ("--nonsense",), "--nonsense"),
+            ("x", ("--user", "ann"), "--user: not allowed with argument --check"),
         ):
             status, out, err = self.check(token, *options)
             self.assertEqual((status, out, err.count("\n")), (2, "", 1))
             self.assertIn(said, err)
         variables = {"SIGNALD_CONFIG": str(self.config)}
         self.assertEqual(self.run_command(main, "--check=/nowhere/token", environment=variables)[0], 2)
+
+    def test_abbreviations(self) -> None:
+        """An option has to be written out, since the exit status depends on whether a token is to be checked."""
+        status, out, err = self.run_command(main, "--chec", "/nowhere/token", "--user", "ann", "--rol", "host")
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("unrecognized arguments: --chec /nowhere/token --rol host", err)
 
     def test_standard_input(self) -> None:
         """The name `-` stands for standard input, so that a token gets into no file."""
