@@ -91,6 +91,11 @@ class ConfigReloader:
             _log.warn("configuration: {problem}", event="configuration-doubtful", problem=str(doubt))
         _log.info("the configuration was read; new: {settings}", event="reloaded", settings=_keys(done) or _NOTHING)
 
+    def note_refusal(self) -> None:
+        """Record in the metrics that a reload was refused before anything was read, as during an upgrade."""
+        self.metrics.reload_succeeded = False
+        self.metrics.reload_failures[SOURCE] += 1
+
     def _refuse(self, part: str, error: ConfigError) -> None:
         self.metrics.reload_failures[part] += 1
         for line in str(error).splitlines():

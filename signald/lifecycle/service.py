@@ -354,6 +354,7 @@ class Daemon(MultiService):
             return
         self._supervision.notifier.reloading(time.monotonic())
         if self.upgrade.is_under_way:
+            self._reloader.note_refusal()
             _log.warn(
                 "the configuration was kept: an upgrade is under way", event="reload-refused", problem="an upgrade"
             )

@@ -28,6 +28,7 @@ from signald.lifecycle.data_directory import LOCK_NAME
 from signald.lifecycle.journal import CLOCK_SECONDS
 from signald.lifecycle.journal_file import FILE_NAME as JOURNAL_NAME
 from signald.lifecycle.process_file import read_process_record
+from signald.lifecycle.reloading import SOURCE
 from signald.lifecycle.sd_notify import Notifier
 from signald.lifecycle.service import (
     DECISION_POLL_SECONDS,
@@ -411,6 +412,8 @@ class DaemonTests(SynchronousTestCase):
         daemon._reloader.load = lambda: self.fail("it was read")
         daemon.reload()
         self.assertEqual(len(self.logged("an upgrade is under way")), 1)
+        self.assertFalse(daemon.metrics.reload_succeeded)
+        self.assertEqual(daemon.metrics.reload_failures[SOURCE], 1)
         self.successResultOf(daemon.stopService())
         self.assertFalse(daemon.upgrade.is_under_way)
         daemon.begin_upgrade()
