@@ -35,6 +35,11 @@ from signald.net.proxies import is_trusted
 
 __all__ = ["DoctorTarget", "examine"]
 
+_UNKNOWN_LISTENER = (
+    "What the running signald says: operations.port is not set; "
+    "where systemd opens the socket, name its port there (9001)."
+)
+
 _log = Logger()
 
 Check = Coroutine[Any, Any, list[Finding]]
@@ -95,6 +100,8 @@ def _checks(
     if config.operations.port:
         host = local_host(config.operations.interface)
         yield "readiness", seconds, check_readiness(reactor, host, config.operations.port)
+    else:
+        yield "readiness", seconds, _without_check(skipped("readiness", _UNKNOWN_LISTENER))
     yield "clock", seconds, _check_clock()
     yield "certificate", seconds, _check_certificate(target)
     visit = _visit(target)

@@ -213,7 +213,8 @@ class ExaminationTests(SynchronousTestCase):
         """The topics are always in the same order, and no delayed call is left."""
         topics = [found.topic for found in self.successResultOf(self.examine(self.target))]
         self.assertEqual(
-            list(dict.fromkeys(topics)), ["files", "descriptors", "ports", "clock", "certificate", "public"]
+            list(dict.fromkeys(topics)),
+            ["files", "descriptors", "ports", "readiness", "clock", "certificate", "public"],
         )
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -319,6 +320,12 @@ class ExaminationTests(SynchronousTestCase):
         network.run_for(1.0)
         texts = [found.text for found in self.successResultOf(done) if found.topic == "readiness"]
         self.assertEqual(texts, ["The running signald says: reload-refused: It was refused."])
+
+    def test_an_unknown_operations_listener(self) -> None:
+        """Where no port of the operations listener is configured, the doctor says that it has asked nobody."""
+        [finding] = [one for one in self.findings() if one.topic == "readiness"]
+        self.assertEqual(finding.mark, Mark.SKIPPED)
+        self.assertIn("name its port there (9001)", finding.text)
 
     def test_what_tokens_and_joins_depend_on(self) -> None:
         """Token keys are checked, and a webhook is asked."""
