@@ -28,7 +28,7 @@ _REFUSED = 1
 """The exit status of `--check` where the server refuses the token, and of every error without `--check`."""
 
 _UNCHECKED = 2
-"""The exit status of `--check` where the token or the configuration cannot be read."""
+"""The exit status of `--check` where the token or the configuration cannot be read, or names no key."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="signald token",
         description="Mint a token (JWT) that lets somebody open or join sessions. Standard output gets it alone. "
         "With --check, say whether the server takes a token: the exit status is 0 if it does, 1 if it refuses it, and "
-        "2 if the token or the configuration cannot be read.",
+        "2 if the token or the configuration cannot be read, or names no key.",
         # The exit status of an error depends on whether --check is there, which an abbreviation would hide.
         allow_abbrev=False,
     )

@@ -49,10 +49,16 @@ def check_token(token: str, config: Config, now: float) -> tuple[bool, str]:
         now: wall time, in seconds since the epoch.
 
     Raises:
-        ConfigError: the keys cannot be read.
+        ConfigError: the keys cannot be read, or there are none.
 
     """
     verifier = TokenVerifier(config.tokens)
+    if not verifier.has_keys:
+        # The running server may have one all the same, from a variable that this shell lacks.
+        raise ConfigError(
+            "tokens: found no key to check with; set tokens.secret_file, key_files or jwks_file, "
+            "or the variable that the unit sets."
+        )
     size, most = len(token.encode()), config.limits.token_bytes
     if size > most:
         return False, f"token-too-large: expected up to {most} bytes (limits.token_bytes), found {size}."

@@ -7,7 +7,12 @@ from enum import Enum
 
 from attrs import frozen
 
-__all__ = ["Finding", "Mark", "failed", "failure", "ok", "skipped", "warning"]
+__all__ = ["UNUSABLE_SECTION", "Finding", "Mark", "failed", "failure", "ok", "skipped", "warning"]
+
+UNUSABLE_SECTION = (
+    "signald does not start with it: correct the setting or the file, or set the variable that the unit sets."
+)
+"""The remedy for a section that cannot be used; a shell lacks the variables of a unit, which may name a file."""
 
 
 class Mark(Enum):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from signald.auth.token_keys import keys_end, load_keys
 from signald.config.settings import Tokens
 from signald.config.values import ConfigError
-from signald.doctor.findings import Finding, failure, ok, warning
+from signald.doctor.findings import UNUSABLE_SECTION, Finding, failure, ok, warning
 
 __all__ = ["SOON", "TOPIC", "check_token_keys"]
 
@@ -33,7 +33,7 @@ def check_token_keys(settings: Tokens, now: float) -> list[Finding]:
     try:
         keys = load_keys(settings)
     except ConfigError as error:
-        return [failure(TOPIC, str(error), "signald does not start with it: correct the setting or the file.")]
+        return [failure(TOPIC, str(error), UNUSABLE_SECTION)]
     if not keys:
         return []
     count = "One key verifies" if len(keys) == 1 else f"{len(keys)} keys verify"

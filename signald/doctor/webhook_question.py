@@ -17,7 +17,7 @@ from signald.core.ids import IdSource
 from signald.core.webhook_messages import JOIN, Question, read_answer
 from signald.core.webhook_results import WebhookResult
 from signald.doctor.chain import judge_chain
-from signald.doctor.findings import Finding, failure, ok
+from signald.doctor.findings import UNUSABLE_SECTION, Finding, failure, ok
 from signald.doctor.http_exchange import UnreachableError, read_chain, unreachable
 from signald.doctor.targets import NO_ADDRESS, Target, address_remedy
 from signald.net.http_client import make_client, post
@@ -45,7 +45,7 @@ async def check_webhook_answer(reactor: Any, settings: Webhook, store: crypto.X5
     try:
         rules = WebhookRules.of(settings)
     except ConfigError as error:
-        return [failure(TOPIC, str(error), "signald does not start with it: correct the setting or the file.")]
+        return [failure(TOPIC, str(error), UNUSABLE_SECTION)]
     if rules is None:
         return []
     question = Question(JOIN, IdSource(secrets.token_bytes).new_session_id(), None, None)

@@ -60,7 +60,13 @@ class CheckTests(CommandCase):
 
     def test_what_cannot_be_checked(self) -> None:
         """A token or a configuration that cannot be read gives another status than a refused token."""
+        keyless = self.write_private("keyless.toml", "port = 9000\n")
         for token, options, said in (
+            (
+                "x",
+                ("-c", keyless),
+                "tokens: found no key to check with; set tokens.secret_file, key_files or jwks_file",
+            ),
             (" \n", (), "expected a token, found an empty file"),
             ("x", ("-c", self.directory / "none.toml"), "cannot be read"),
             ("x", ("--nonsense",), "--nonsense"),

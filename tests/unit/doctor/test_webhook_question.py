@@ -114,6 +114,7 @@ class WebhookQuestionTests(SynchronousTestCase):
         self.assertEqual(found.mark, Mark.FAILURE)
         self.assertIn("expected a secret of at least 32 bytes", found.text)
         self.assertNotIn("short", found.text)
+        self.assertIn("or set the variable that the unit sets", found.remedy or "")
 
     def test_nothing_listens(self) -> None:
         """A service that does not run is a failure."""
