@@ -78,26 +78,35 @@ class DebianPackageTests(SynchronousTestCase):
         return self.root / name.lstrip("/")
 
     def test_life(self) -> None:
-        """The package is installed, its units are enabled, it serves the page, and it leaves nothing after a purge."""
+        """The package is installed, its units are enabled, it serves the page, and a purge leaves the operator's files.
+
+        The links of sockets that the operator has enabled go with it, since they would lead nowhere.
+        """
         self.assertRegex(self.package.name, rf"\A{NAME}_{re.escape(__version__)}-1_\w+\.deb\Z")
         self.dpkg("--install", self.package)
         self.check_files()
         wanted = self.path("/etc/systemd/system/sockets.target.wants") / f"{NAME}.socket"
         self.assertTrue(wanted.is_symlink(), wanted)
         self.check_service()
+        chosen = wanted.with_name(f"{NAME}-ws.socket")
+        chosen.symlink_to(f"/usr/lib/systemd/system/{NAME}-ws.socket")
         data = self.path(f"/var/lib/{NAME}")
         data.mkdir()
         (data / "host-secret").touch()
         configuration = self.path(f"/etc/{NAME}/signald.toml")
+        secret = configuration.with_name("webhook-secret")
+        secret.touch()
         self.dpkg("--remove", NAME)
         self.assertFalse(self.path(str(HOME)).exists())
         self.assertTrue(configuration.exists())
         self.assertTrue(data.exists())
         self.dpkg("--purge", NAME)
-        self.assertFalse(configuration.parent.exists())
+        self.assertEqual(list(configuration.parent.iterdir()), [secret])
         self.assertFalse(data.exists())
-        self.assertFalse(wanted.is_symlink())
-        self.assertEqual([path for path in self.root.rglob(f"*{NAME}*") if "dpkg" not in path.parts], [])
+        for link in (wanted, chosen):
+            self.assertFalse(link.is_symlink(), link)
+        left = [path for path in self.root.rglob(f"*{NAME}*") if "dpkg" not in path.parts]
+        self.assertEqual(left, [configuration.parent])
 
     def check_files(self) -> None:
         """Check that units and scripts name the package's paths, and no file names the machine that built it."""
