@@ -100,6 +100,7 @@ class ContainerfileTests(SynchronousTestCase):
         self.assertEqual([str(config.data_dir)], json.loads(self.arguments("VOLUME")[0]))
         (probe,) = self.arguments("HEALTHCHECK")
         self.assertIn(f"http://127.0.0.1:{config.operations.port}/healthz", probe)
+        self.assertIn("ProxyHandler({})", probe, "a proxy of the environment is not asked for this machine")
 
     def test_pinned_dependencies(self) -> None:
         """Dependencies are installed by hash, and nothing else comes from the network."""
