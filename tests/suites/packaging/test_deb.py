@@ -48,7 +48,8 @@ class DebianPackageTests(SynchronousTestCase):
         # Bytecode and compression would take most of the time.
         variables = ["COMPILE=no", "COMPRESS=none", f"PYTHON={sys.executable}", f"PIP={self.pip()}"]
         build = ROOT / "deploy" / "debian" / "build"
-        said = succeed(["env", *variables, build, wheel, self.directory / "deb"], BUILT_WITHIN)
+        # pip writes scripts of another form where the path of their interpreter has a space.
+        said = succeed(["env", *variables, build, wheel, self.directory / "the package"], BUILT_WITHIN)
         self.package = Path(said.strip().splitlines()[-1])
         self.root = self.directory / "root"
         for name in ("updates", "info", "triggers"):
