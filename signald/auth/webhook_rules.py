@@ -10,7 +10,7 @@ from attrs import field, frozen
 from signald.config.secret_files import read_secret
 from signald.config.settings import Webhook
 from signald.config.values import ConfigError
-from signald.net.request_urls import is_usable
+from signald.net.request_urls import url_fault
 
 __all__ = ["WebhookRules", "check_webhook", "signed_headers"]
 
@@ -45,13 +45,17 @@ class WebhookRules:
         """
         if settings.url is None:
             return None
-        if not is_usable(settings.url):
+        fault = url_fault(settings.url)
+        if fault is not None:
             raise ConfigError(
                 "webhook.url: expected an https:// URL, or http:// on a loopback address, without user and fragment; "
-                "found another one."
+                f"found {fault}."
             )
         if settings.secret_file is None:
-            raise ConfigError("webhook.secret_file: expected a file with the secret that signs requests, found none.")
+            raise ConfigError(
+                f"webhook.url: this needs webhook.secret_file, a file of at least {_LEAST_SECRET_BYTES} bytes with "
+                "mode 0600, whose secret signs the questions."
+            )
         secret = read_secret(settings.secret_file)
         if len(secret) < _LEAST_SECRET_BYTES:
             raise ConfigError(

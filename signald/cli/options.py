@@ -115,7 +115,10 @@ class Options(usage.Options):
         for name in arguments[:1]:
             if name in COMMANDS:
                 raise usage.UsageError(f"A command stands before all options: signald {name} …")
-            raise usage.UsageError(f"There is no command {name}{nearest(name, [*COMMANDS])}")
+            hint = nearest(name, [*COMMANDS])
+            if hint == ".":
+                hint = "; `signald` alone starts the daemon, `signald --help` lists the commands."
+            raise usage.UsageError(f"There is no command {name}{hint}")
 
     def postOptions(self) -> None:
         """Read the values of all options now, before twistd changes the working directory, which relative paths need.

@@ -14,6 +14,11 @@ __all__ = ["read_turn"]
 _SECRET_BYTES = frozenset((string.ascii_letters + string.digits + string.punctuation).encode())
 """Bytes that a line of coturn's configuration file can hold."""
 
+_REMEDY = (
+    "`(umask 077; openssl rand -hex 32 > FILE)` makes a usable one; set the same one as coturn's static-auth-secret."
+)
+"""What to do about a secret that cannot be used. The umask keeps a new file from others."""
+
 
 def read_turn(settings: Ice) -> Turn | None:
     """Read the TURN servers that credentials are made for; None where none is configured.
@@ -28,13 +33,11 @@ def read_turn(settings: Ice) -> Turn | None:
     if len(secret) < MIN_SECRET_BYTES:
         raise ConfigError(
             f"The secret in {settings.turn_secret_file} has {len(secret)} characters; it needs at least"
-            f" {MIN_SECRET_BYTES}, since any member can test guesses on a credential. `openssl rand -hex 32` makes a"
-            " usable one."
+            f" {MIN_SECRET_BYTES}, since any member can test guesses on a credential. {_REMEDY}"
         )
     if not _SECRET_BYTES.issuperset(secret):
         # coturn's configuration file cannot hold it as it is.
         raise ConfigError(
-            f"The secret in {settings.turn_secret_file} contains spaces or characters other than ASCII;"
-            " `openssl rand -hex 32` makes a usable one."
+            f"The secret in {settings.turn_secret_file} contains spaces or characters other than ASCII. {_REMEDY}"
         )
     return Turn(settings.turn_urls, secret, settings.turn_seconds)

@@ -94,7 +94,7 @@ class _PlainURL(EncodedURL):
     """A URL that is sent unchanged; treq would encode its host by IDNA, which fails for IPv6 addresses."""
 
     def to_uri(self) -> EncodedURL:
-        """Return the URL itself, which is ASCII (`is_usable`)."""
+        """Return the URL itself, which is ASCII (`url_fault`)."""
         return self
 
 

@@ -93,7 +93,7 @@ def _read_certificates(path: Path, *, follow: bool) -> tuple[x509.Certificate, .
             # They are parsed on first use; doing so here reports damage now and not in a handshake.
             certificate.extensions, certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):
-        raise CertificateError(f"{path}: expected a certificate in PEM format, found none that can be read.") from None
+        raise CertificateError(_unreadable(path, "certificate", content)) from None
     return chain
 
 
@@ -121,10 +121,24 @@ def read_private_key(path: Path, forbidden: int, *, follow: bool = True) -> Key:
             f"{path}: expected a private key without a passphrase, found an encrypted one."
         ) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise CertificateError(f"{path}: expected a private key in PEM format, found none that can be read.") from None
+        raise CertificateError(_unreadable(path, "private key", content)) from None
     if not isinstance(key, Key):
         raise CertificateError(f"{path}: expected an ECDSA, RSA or EdDSA key, found a key of another type.")
     return key
+
+
+def _unreadable(path: Path, what: str, content: bytes) -> str:
+    """Return a sentence about a file from which no certificate or key can be read.
+
+    Arguments:
+        path: the file.
+        what: what was expected in it, in the words of its first line in PEM.
+        content: its content, of which nothing is repeated.
+
+    """
+    if f"{what.upper()}-----".encode() in content:
+        return f"{path}: expected a {what} in PEM format, found one that cannot be read."
+    return f"{path}: expected a {what} in PEM format (-----BEGIN {what.upper()}-----), found none."
 
 
 def certificates_pem(chain: tuple[x509.Certificate, ...]) -> bytes:

@@ -5,19 +5,31 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-__all__ = ["is_usable"]
+__all__ = ["url_fault"]
 
 
-def is_usable(url: str) -> bool:
-    """Whether nobody else can answer what is sent there: it goes over TLS, or to this machine itself."""
+def url_fault(url: str) -> str | None:
+    """Return why others could answer what is sent to a URL, or why it is none; None if it can be used.
+
+    It can be used if what is sent goes over TLS, or to this machine itself. The text ends a sentence that begins with
+    "found", and repeats nothing of the URL, which may contain credentials.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return False
-    if not parts.hostname or port == 0 or parts.username is not None or not url.isascii() or parts.fragment:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname))
+        return "one whose host or port is not valid"
+    if parts.scheme not in ("http", "https"):
+        return "one that begins with neither"
+    faults = {
+        "one without a host": not parts.hostname,
+        "one with port 0": port == 0,
+        "one with a user or a password": parts.username is not None,
+        "one with a fragment (#)": parts.fragment,
+        "one with characters other than ASCII": not url.isascii(),
+        "http:// to another machine; use https:// there": parts.scheme == "http" and not _is_here(parts.hostname or ""),
+    }
+    return next((fault for fault, is_there in faults.items() if is_there), None)
 
 
 def _is_here(host: str) -> bool:

@@ -71,7 +71,10 @@ class AdminToken:
         if settings.admin_token_file is not None:
             token = read_secret(settings.admin_token_file)
             if len(token) < LEAST_TOKEN:
-                raise ConfigError(f"The token in {settings.admin_token_file} is shorter than {LEAST_TOKEN} bytes.")
+                raise ConfigError(
+                    f"The token in {settings.admin_token_file} is shorter than {LEAST_TOKEN} bytes, so that it could "
+                    "be guessed; `(umask 077; openssl rand -base64 32 > FILE)` makes a usable one."
+                )
             digest = hashlib.sha256(token).digest()
 
         def apply() -> None:

@@ -321,7 +321,7 @@ class WiringTests(SynchronousTestCase):
         file.write_text("no certificate")
         code, said = self.make_service("--cert", str(file), "--key", str(file))
         self.assertEqual(code, 78)
-        sentence = f"{file}: expected a certificate in PEM format, found none that can be read."
+        sentence = f"{file}: expected a certificate in PEM format (-----BEGIN CERTIFICATE-----), found none."
         self.assertEqual(said, f"signald: --cert: {sentence}\n")
 
     def test_a_port_in_use_has_another_status(self) -> None:

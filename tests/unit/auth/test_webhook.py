@@ -455,8 +455,11 @@ class SettingsTests(WebhookCase):
         short.write_bytes(SECRET[:31])
         short.chmod(0o600)
         for settings, said in (
-            (evolve(self.settings, url="http://app.example/"), "https://"),
-            (evolve(self.settings, secret_file=None), "secret_file"),
+            (evolve(self.settings, url="http://app.example/"), "found http:// to another machine; use https:// there"),
+            (
+                evolve(self.settings, secret_file=None),
+                "webhook.url: this needs webhook.secret_file, a file of at least 32",
+            ),
             (evolve(self.settings, secret_file=short), "at least 32 bytes, found 31"),
             (evolve(self.settings, secret_file=Path("/nowhere")), "cannot be read"),
         ):

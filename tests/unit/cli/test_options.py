@@ -51,6 +51,10 @@ class OptionsTests(SynchronousTestCase):
         for arguments, words in (
             (["--ice-sever", "x"], "There is no option --ice-sever; did you mean --ice-server?"),
             (["chek-config"], "There is no command chek-config; did you mean check-config?"),
+            (
+                ["start"],
+                "There is no command start; `signald` alone starts the daemon, `signald --help` lists the commands.",
+            ),
             (["--port", "1", "doctor"], "A command stands before all options: signald doctor …"),
             (["--allow-origin", "x"], "--allow-origin: "),
             (["--trusted-proxy", "x"], "--trusted-proxy: "),

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import URI, ResponseFailed, ResponseNeverReceived
 
 from signald.net.http_client import MOST_ANSWER_BYTES, client_of, make_client, post
-from signald.net.request_urls import is_usable
+from signald.net.request_urls import url_fault
 from signald.net.unusable_answer import UnusableAnswerError
 from tests.support.access import Agent
 
@@ -310,19 +310,19 @@ class AddressTests(SynchronousTestCase):
     def test_https_or_this_machine(self) -> None:
         """A URL needs https, or has to name this machine."""
         for url in ("https://app.example/may", "https://10.0.0.1:8443/", "http://localhost:8080/a?b", "http://[::1]/"):
-            self.assertTrue(is_usable(url), url)
-        for url in (
-            "http://app.example/may",
-            "http://10.0.0.1/",
-            "ftp://localhost/",
-            "https:///may",
-            "https://app.example:99999/",
-            "https://app.example:0/",
-            "https://user:secret@app.example/",
-            "https://app.example/#a",
-            "https://äpp.example/",
-            "app.example",
-            "",
-            "https://[::1/",
+            self.assertIsNone(url_fault(url), url)
+        for url, fault in (
+            ("http://app.example/may", "http:// to another machine; use https:// there"),
+            ("http://10.0.0.1/", "http:// to another machine; use https:// there"),
+            ("ftp://localhost/", "one that begins with neither"),
+            ("https:///may", "one without a host"),
+            ("https://app.example:99999/", "one whose host or port is not valid"),
+            ("https://app.example:0/", "one with port 0"),
+            ("https://user:secret@app.example/", "one with a user or a password"),
+            ("https://app.example/#a", "one with a fragment (#)"),
+            ("https://äpp.example/", "one with characters other than ASCII"),
+            ("app.example", "one that begins with neither"),
+            ("", "one that begins with neither"),
+            ("https://[::1/", "one whose host or port is not valid"),
         ):
-            self.assertFalse(is_usable(url), url)
+            self.assertEqual(url_fault(url), fault, url)

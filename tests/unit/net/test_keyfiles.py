@@ -73,8 +73,10 @@ class ReadTests(SynchronousTestCase):
         whole = self.certificate.read_bytes()
         for content in (b"", b"certificate\n", whole[:200], whole.replace(b"MII", b"MIJ", 1)):
             self.certificate.write_bytes(content)
+            mark = "-----BEGIN CERTIFICATE-----"
+            begin, found = ("", "one that cannot be read") if b"-----" in content else (f" ({mark})", "none")
             self.assertEqual(
-                self.error(), f"{self.certificate}: expected a certificate in PEM format, found none that can be read."
+                self.error(), f"{self.certificate}: expected a certificate in PEM format{begin}, found {found}."
             )
 
     def test_damaged_extension(self) -> None:
@@ -84,16 +86,17 @@ class ReadTests(SynchronousTestCase):
         self.certificate.write_bytes(certificates_pem(self_signed(key, names=damage).chain))
         self.key.write_bytes(key_pem(key))
         self.assertEqual(
-            self.error(), f"{self.certificate}: expected a certificate in PEM format, found none that can be read."
+            self.error(), f"{self.certificate}: expected a certificate in PEM format, found one that cannot be read."
         )
 
     def test_damaged_key(self) -> None:
         """A file without a readable key is an error that names it."""
-        for content in (b"", self.key.read_bytes()[:100]):
+        for content, words in (
+            (b"", " (-----BEGIN PRIVATE KEY-----), found none."),
+            (self.key.read_bytes()[:100], ", found one that cannot be read."),
+        ):
             self.key.write_bytes(content)
-            self.assertEqual(
-                self.error(), f"{self.key}: expected a private key in PEM format, found none that can be read."
-            )
+            self.assertEqual(self.error(), f"{self.key}: expected a private key in PEM format{words}")
 
     def test_encrypted_key(self) -> None:
         """An encrypted key is rejected, since nobody could enter the passphrase."""

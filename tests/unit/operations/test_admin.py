@@ -122,7 +122,8 @@ class TokenTests(AdminCase):
         for path in (self.directory / "missing", open_to_all, short):
             settings = Operations(admin_token_file=path)
             self.assertRaises(ConfigError, self.operations.token.prepare, settings)
-            self.assertRaises(ConfigError, AdminToken().prepare, settings)
+            error = self.assertRaises(ConfigError, AdminToken().prepare, settings)
+        self.assertIn("openssl rand", str(error))
         self.assertEqual(self.operations.ask("/admin/state", Authorization=BEARER)[0], 200)
 
     def test_a_new_token_takes_the_place_of_the_old(self) -> None:

@@ -153,9 +153,8 @@ class LocalLoadTests(LocalCase):
             path = self.directory / name
             whole = path.read_bytes()
             path.write_bytes(b"damaged")
-            self.assertEqual(
-                self.load_error(), f"{path}: expected a {what} in PEM format, found none that can be read."
-            )
+            begin = f"-----BEGIN {what.upper()}-----"
+            self.assertEqual(self.load_error(), f"{path}: expected a {what} in PEM format ({begin}), found none.")
             path.write_bytes(whole)
         self.load()
 
