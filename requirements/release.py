@@ -29,8 +29,8 @@ IN_SDIST = (
     "web",
 )  # fmt: skip
 
-#: Files of deploy/ that are of use only with the sources, so that the wheel goes without them.
-NOT_IN_WHEEL = {"Containerfile"}
+#: Files and folders of deploy/ that are of use only with the sources, so that the wheel goes without them.
+NOT_IN_WHEEL = {"Containerfile", "debian"}
 
 
 class ReleaseError(Exception):
@@ -82,8 +82,11 @@ def missing_from_sdist(tree: Path, names: Collection[str]) -> list[str]:
 def missing_from_wheel(tree: Path, names: Collection[str]) -> list[str]:
     """Return the files of deploy/ that a wheel lacks below `share/signald`, whichever folder they belong to."""
     held = {Path(name).name for name in names if ".data/data/share/signald/" in name}
-    shipped = {path.name for path in (tree / "deploy").rglob("*") if path.is_file()}
-    return sorted(shipped - NOT_IN_WHEEL - held)
+    deploy = tree / "deploy"
+    files = [
+        path for path in deploy.rglob("*") if path.is_file() and path.relative_to(deploy).parts[0] not in NOT_IN_WHEEL
+    ]
+    return sorted({path.name for path in files} - held)
 
 
 def build(tree: Path, target: Path) -> tuple[Path, Path]:
