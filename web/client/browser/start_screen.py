@@ -190,11 +190,14 @@ class StartScreen:
         self._read_address()
 
     def _addressed(self) -> str:
-        """Return the session that the page's URL names now, which after a call is that of the call; empty for none."""
+        """Return the session that the page's URL names now, after a call that of the call; store a token beside it."""
+        fragment = get(window, "location", "hash")
         try:
-            return find_session_id(get(window, "location", "hash"))
+            session = find_session_id(fragment)
         except ValueError:
-            return ""
+            session = ""
+        storage.save_token(session, find_token(fragment))
+        return session
 
     def _read_address(self) -> None:
         """Show the start screen for the session that the page's URL names, or the connectivity test."""

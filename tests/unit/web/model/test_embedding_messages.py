@@ -28,7 +28,7 @@ from tests.support.json_values import JSON
 APP, OTHER = "https://app.example", "https://other.example"
 SESSION = "7Q2M9RT6ZC"
 
-ODD = st.none() | st.integers() | st.text() | st.just([])
+ODD: st.SearchStrategy[object] = st.none() | st.integers() | st.text() | st.just([])
 
 #: Messages with the name of a command, whose values may be right.
 COMMANDS = st.fixed_dictionaries(
