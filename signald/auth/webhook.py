@@ -128,19 +128,26 @@ class Webhook:
             self._pending[key].append(answer)
             return answer
         waiting = self._pending[key] = [answer]
+        is_asked = True
 
         def ask_service() -> Deferred[Verdict]:
+            nonlocal is_asked
             # Another address may have asked the same in the meantime.
             cached = self._cached(digest) if rules is self._rules else None
             if cached is not None:
+                is_asked = False
                 return succeed(cached[1])
             posted = self._post(rules, body)
             return posted.addCallback(read_answer, question).addCallback(self._store, rules, digest)
 
+        def observe(result: Verdict | Failure) -> Verdict | Failure:
+            # An answer from the cache says nothing about the service, which may have begun to fail since.
+            return self._observe(result, rules, asked) if is_asked else result
+
         asked = self.clock.seconds()
         answered = self._turns.run(address, ask_service, preferred=question.operation == JOIN)
         answered.addTimeout(rules.timeout, self.clock)
-        answered.addBoth(self._observe, rules, asked)
+        answered.addBoth(observe)
         answered.addErrback(self._failed)
         answered.addCallback(self._answer_all, key, waiting)
         return answer

@@ -409,7 +409,7 @@ class CacheTests(WebhookCase):
     def test_equal_questions_of_two_addresses(self) -> None:
         """An equal question of another address does not wait for the first one's turn.
 
-        It is not sent if the answer is known at its own turn.
+        It is not sent if the answer is known at its own turn, and does not count as one that the service answered.
         """
         for count in range(8):
             self.webhook.ask(evolve(OPENING, user=str(count)), ELSEWHERE)
@@ -419,9 +419,11 @@ class CacheTests(WebhookCase):
         answer.callback(cast(IResponse, Response(b'{"allow":true}')))
         self.assertIsNone(self.successResultOf(quick))
         self.assertNoResult(slow)
-        self.answer({"allow": True})
+        self.answer({}, code=500)
         self.assertIsNone(self.successResultOf(slow))
         self.assertEqual(len(self.agent.requests), 7)
+        self.assertEqual([kind for kind, _ in self.results], [WebhookResult.ALLOWED, WebhookResult.STATUS])
+        self.assertTrue(self.webhook.is_failing)
 
     def test_disabled(self) -> None:
         """With `cache_seconds` zero nothing is cached."""
