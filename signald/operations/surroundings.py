@@ -120,6 +120,6 @@ def _tokens(sources: Sources) -> Iterator[Family]:
     try:
         modified = path.stat().st_mtime
     except OSError:
-        # The keys that were read from it stay in force; that there is no sample is an alert.
+        # The keys that were read from it stay in force, and the missing sample says that the file cannot be found.
         return
     yield _JWKS_MODIFIED.with_value(modified)
