@@ -46,7 +46,8 @@ class FailedCallsTests(CallLogCase):
         reference = self.reference(guest)
         found = [line for line in self.path.read_text().splitlines() if reference in line]
         command, *expected = self.blocks()[0]
-        self.assertEqual(command, f"$ grep {re.findall('user (.{8})', expected[0])[0]} signald.log")
+        shown = re.findall("user (.{8})", expected[0])[0]
+        self.assertEqual(command, f"$ journalctl -u signald -o cat | grep {shown}")
         self.assertEqual([blurred(line) for line in expected], [blurred(line) for line in found])
         self.assertEqual(len(found), 5)
 
