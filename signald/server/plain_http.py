@@ -66,6 +66,8 @@ class PlainRequest:
 def read_plain_request(data: bytes) -> PlainRequest | None:
     """Read a request from all that has arrived; None as long as its headers are incomplete.
 
+    A whole line that begins no request is refused at once, such as the header of a proxy that is not trusted.
+
     Raises:
         PlainRequestError: the request is not valid, or too large.
 
@@ -73,12 +75,12 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
     head, end, _ = data.partition(b"\r\n\r\n")
     if len(head) > MAX_BYTES:
         raise PlainRequestError(ErrorCode.HEADERS_TOO_LARGE)
-    if not end:
-        return None
     first, *lines = head.decode("latin-1").split("\r\n")
     matched = _REQUEST_LINE.fullmatch(first)
-    if matched is None:
+    if matched is None and (lines or end):
         raise PlainRequestError(ErrorCode.BAD_REQUEST)
+    if matched is None or not end:
+        return None
     headers: dict[str, list[str]] = {}
     for name, _, value in (line.partition(":") for line in lines):
         headers.setdefault(name.lower(), []).append(value.strip(" \t"))

@@ -82,10 +82,17 @@ class EchoProtocol(SignalingProtocol):
             super().send_text(payload)
 
 
+class NoCalls:
+    """The log of the calls, of which nothing is written."""
+
+    is_on = is_detailed = False
+
+
 class EchoSwitchboard:
     """Sends every message back to its sender."""
 
     is_suspended = False
+    calls = NoCalls()
     sent = 0
     decided = 0
 

@@ -734,6 +734,11 @@ class UnencryptedTests(SiteCase):
         self.assertIs(problem_code(self.ask(b"GET / HTTP/1.1\r\nX: " + b"x" * 17000)), ErrorCode.HEADERS_TOO_LARGE)
         self.nothing_left()
 
+    def test_no_request(self) -> None:
+        """A first line that begins no request is refused without a wait for headers."""
+        response = self.ask(b"PROXY TCP4 198.51.100.1 192.0.2.7 1 2\r\n")
+        self.assertIs(problem_code(response), ErrorCode.BAD_REQUEST)
+
     def test_after_the_answer(self) -> None:
         """What follows is not parsed."""
         line = self.connect()
