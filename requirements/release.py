@@ -29,6 +29,9 @@ IN_SDIST = (
     "web",
 )  # fmt: skip
 
+#: Files that Twisted and the tests make in a checkout.
+MADE_IN_PLACE = {"build_cache.bin", "dropin.cache"}
+
 #: Files and folders of deploy/ that are of use only with the sources, so that the wheel goes without them.
 NOT_IN_WHEEL = {"Containerfile", "debian"}
 
@@ -74,7 +77,7 @@ def missing_from_sdist(tree: Path, names: Collection[str]) -> list[str]:
         path.relative_to(tree).as_posix()
         for directory in IN_SDIST
         for path in sorted((tree / directory).rglob("*"))
-        if path.is_file() and path.suffix != ".pyc" and path.name != "dropin.cache"
+        if path.is_file() and path.suffix != ".pyc" and path.name not in MADE_IN_PLACE
     ]
     return [name for name in expected if name not in names]
 
