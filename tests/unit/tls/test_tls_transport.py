@@ -141,7 +141,7 @@ class ReadTests(TLSCase):
             peer, protocol = self.connect(transport=transport)
             protocol.on_data = lambda data, protocol=protocol: protocol.transport.write(b"x" if data == b"x" else b"")  # type: ignore[misc]
             good, forged = peer.encrypt(b"good"), peer.encrypt(b"forged")
-            peer.deliver(good + forged[:-1] + b"?")
+            peer.deliver(good + forged[:-1] + bytes([forged[-1] ^ 1]))
             self.assertEqual(protocol.received, [b"good"])
             error = self.assertRaises(SSL.Error, peer.receive)
             self.assertIn("bad record mac", str(error))
@@ -152,7 +152,7 @@ class ReadTests(TLSCase):
         peer, protocol = self.connect()
         protocol.on_data = lambda data: protocol.transport.write(b"answer")
         good, forged = peer.encrypt(b"good"), peer.encrypt(b"forged")
-        peer.deliver(good + forged[:-1] + b"?")
+        peer.deliver(good + forged[:-1] + bytes([forged[-1] ^ 1]))
         self.assertIn("bad record mac", str(self.assertRaises(SSL.Error, peer.receive)))
         self.assertEqual(peer.received, b"")
         self.assertIn("bad record mac", str(protocol.reasons[0].value))
