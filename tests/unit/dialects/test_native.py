@@ -283,6 +283,9 @@ class DecodeTests(SynchronousTestCase):
             self.refused({"type": "hello", **hello})
         self.refused({"type": "hello", "version": 1, "features": "no-rollback"})
         self.refused({"type": "open", "capacity": "2"})
+        counts: list[object] = ["3", True, 3.0, -1, 2**63, None]
+        for count in counts:
+            self.refused({"type": "ack", "received": count})
 
     def test_bounds_are_kept(self) -> None:
         """Each bound is the one in docs/protocol.md; a value at the bound is accepted."""
