@@ -17,7 +17,7 @@ from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.registry import MemoryRegistry
 from signald.core.token_need import TokenNeed
-from signald.core.token_permissions import apply_grant, permission_error, permission_mismatch
+from signald.core.token_permissions import apply_grant, refuse_operation
 from signald.core.webhook_messages import Verdict, make_question
 
 __all__ = ["Decider", "TokenLink", "WebhookLink"]
@@ -60,10 +60,8 @@ class TokenLink:
                 return self.next.decide(evolve(operation, token=None, grant=grant))
             case OpenSession() | JoinSession():
                 held = _grant_of(self.registry, operation)
-                refused = permission_error(self.tokens.need, held, operation, self.wall())
-                if refused is None:
-                    return self.next.decide(apply_grant(held, operation))
-                return Refused(refused, mismatch=permission_mismatch(refused, held, operation))
+                refused = refuse_operation(self.tokens.need, held, operation, self.wall())
+                return self.next.decide(apply_grant(held, operation)) if refused is None else refused
             case _:
                 return self.next.decide(operation)
 

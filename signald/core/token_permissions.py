@@ -5,19 +5,19 @@ from __future__ import annotations
 from attrs import evolve
 
 from signald.core.claim_mismatch import ClaimMismatch
-from signald.core.decisions import JoinSession, OpenSession
+from signald.core.decisions import JoinSession, OpenSession, Refused
 from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role
 from signald.core.token_need import TokenNeed
 
-__all__ = ["apply_grant", "permission_error", "permission_mismatch"]
+__all__ = ["apply_grant", "refuse_operation"]
 
 
-def permission_error(
+def refuse_operation(
     need: TokenNeed, grant: Grant | None, operation: OpenSession | JoinSession, now: float
-) -> ErrorCode | None:
-    """The error that refuses an operation to a client; None where it is permitted.
+) -> Refused | None:
+    """Refuse an operation to a client, with the claim that does not allow it; None where it is permitted.
 
     An expired grant permits nothing more, but its holder stays in its sessions.
 
@@ -31,35 +31,18 @@ def permission_error(
     opens = isinstance(operation, OpenSession)
     if grant is None:
         is_needed = need is TokenNeed.EVERYONE or (need is TokenNeed.HOSTS and opens)
-        return ErrorCode.TOKEN_REQUIRED if is_needed else None
+        return Refused(ErrorCode.TOKEN_REQUIRED) if is_needed else None
     if grant.expires <= now:
-        return ErrorCode.TOKEN_EXPIRED
+        mismatch = ClaimMismatch("exp", "a time that is not over", "one that was over before this request")
+        return Refused(ErrorCode.TOKEN_EXPIRED, mismatch=mismatch)
     if opens and grant.role is not Role.HOST:
-        return ErrorCode.NOT_PERMITTED
+        mismatch = ClaimMismatch("signald.role", '"host", to open a session', f'"{grant.role.value}"')
+        return Refused(ErrorCode.NOT_PERMITTED, mismatch=mismatch)
     # An `Open` that names no session means the one of the token.
     if grant.session is not None and operation.session not in (None, grant.session):
-        return ErrorCode.NOT_PERMITTED
+        mismatch = ClaimMismatch("signald.session", "the session of the request", "another one")
+        return Refused(ErrorCode.NOT_PERMITTED, mismatch=mismatch)
     return None
-
-
-def permission_mismatch(
-    code: ErrorCode, grant: Grant | None, operation: OpenSession | JoinSession
-) -> ClaimMismatch | None:
-    """The claim for which `permission_error` has refused an operation; None where the client has no token.
-
-    Arguments:
-        code: the error.
-        grant: the client's grant; None without a token.
-        operation: the operation.
-
-    """
-    if grant is None:
-        return None
-    if code is ErrorCode.TOKEN_EXPIRED:
-        return ClaimMismatch("exp", "a time that is not over", "one that was over before this request")
-    if isinstance(operation, OpenSession) and grant.role is not Role.HOST:
-        return ClaimMismatch("signald.role", '"host", to open a session', f'"{grant.role.value}"')
-    return ClaimMismatch("signald.session", "the session of the request", "another one")
 
 
 def apply_grant(grant: Grant | None, operation: OpenSession | JoinSession) -> OpenSession | JoinSession:

@@ -10,7 +10,7 @@ from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId, Traits, UserId
 from signald.core.session_settings import Settings
 from signald.core.token_need import TokenNeed
-from signald.core.token_permissions import apply_grant, permission_error, permission_mismatch
+from signald.core.token_permissions import apply_grant, refuse_operation
 from tests.support.access import NOW
 
 OURS, OTHER = SessionId("7Q2M9RT6ZC"), SessionId("0000000000")
@@ -72,7 +72,8 @@ class TableTests(SynchronousTestCase):
                 expected = WITHOUT[need] if grant is None else WITH_A_TOKEN[name]
                 for (operation, asked), code in zip(OPERATIONS.items(), expected, strict=True):
                     with self.subTest(need=need, token=name, operation=operation):
-                        self.assertIs(permission_error(need, grant, asked, NOW), code)
+                        refused = refuse_operation(need, grant, asked, NOW)
+                        self.assertIs(None if refused is None else refused.code, code)
                         rows += 1
         self.assertEqual(rows, 90)
 
@@ -90,8 +91,10 @@ class MismatchTests(SynchronousTestCase):
             ("guest of ours", joining(OTHER), FORBIDDEN, "signald.session"),
             ("expired", joining(OTHER), EXPIRED, "exp"),
         ):
-            found = permission_mismatch(code, GRANTS[name], operation)
-            self.assertEqual(None if found is None else found.claim, claim)
+            refused = refuse_operation(TokenNeed.EVERYONE, GRANTS[name], operation, NOW)
+            assert refused is not None
+            self.assertIs(refused.code, code)
+            self.assertEqual(None if refused.mismatch is None else refused.mismatch.claim, claim)
 
 
 class AppliedGrantTests(SynchronousTestCase):
