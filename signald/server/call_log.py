@@ -255,17 +255,17 @@ class CallLog:
     def log_ice_error(self, connection: PeerId, address: AddressKey, request: IceError) -> None:
         """Log that a member has no connection to another one, as its program says; what it says is not logged."""
         peer, session = self.hub.peers.get(connection), self.hub.sessions.get(request.session)
-        member = None if peer is None or peer.user is None or session is None else session.member(peer.user)
-        # The hub refuses an error that names nobody else of the session, so it says nothing about a peer connection.
-        receivers = () if member is None or session is None else find_receivers(request, session, member)
-        if member is None or session is None or not receivers:
+        if peer is None or peer.user is None or session is None:
             return
-        if self._allows(address):
+        member = session.member(peer.user)
+        # The hub refuses an error that names nobody else of the session, so it says nothing about a peer connection.
+        receivers = () if member is None else find_receivers(request, session, member)
+        if receivers and self._allows(address):
             _log.info(
                 "session {session}: user {user}, connection {connection}, has no peer connection to {other}",
                 event="peer-connection-failed",
                 session=self._session(session.id),
-                user=self._user(member.user),
+                user=self._user(peer.user),
                 connection=connection,
                 other=self._user(receivers[0].user),
             )
