@@ -20,11 +20,24 @@ if TYPE_CHECKING:
     from ..model.device_choices import DeviceChoices
     from ..model.page_state import PageState
 
-__all__ = ["DevicePickers"]
+__all__ = ["TRACKS", "DevicePickers", "use_device"]
 
 PICKERS = {CAMERA: "pick-camera", MICROPHONE: "pick-microphone", SPEAKER: "pick-speaker"}
 
 TRACKS = {CAMERA: VIDEO, MICROPHONE: AUDIO}
+"""The kinds of tracks of the devices that have any."""
+
+
+def use_device(
+    choices: DeviceChoices, media: LocalMedia, speaker_chosen: Callable[[], None], kind: str, device: str
+) -> None:
+    """Use another device of a kind from now on; the rest of the arguments is of `DevicePickers`."""
+    choices.choose(kind, device)
+    storage.save_devices(choices.chosen)
+    if kind in TRACKS:
+        media.switch_device(TRACKS[kind])
+    else:
+        speaker_chosen()
 
 
 class DevicePickers:
@@ -84,12 +97,8 @@ class DevicePickers:
 
     def _picked(self, kind: str) -> Callable[[Any], None]:
         def picked(event: Any) -> None:
-            self._choices.choose(kind, get(self._page.element(PICKERS[kind]), "value"))
-            storage.save_devices(self._choices.chosen)
-            if kind in TRACKS:
-                self._media.switch_device(TRACKS[kind])
-            else:
-                self._speaker_chosen()
+            device = get(self._page.element(PICKERS[kind]), "value")
+            use_device(self._choices, self._media, self._speaker_chosen, kind, device)
 
         return picked
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ..browser import storage
 from ..browser.bridge import BrowserError, BrowserJson, call, get, listen, load_embedding, publish, window
-from ..model.device_choices import CAMERA, MICROPHONE, SPEAKER
-from ..model.devices import AUDIO, VIDEO
 from ..model.embedding_messages import MAX_LENGTH, CommandError, EmbeddingMessages, describe, switch_device
 from ..model.page_state import ENDED, FAILED, START
+from .device_pickers import TRACKS, use_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from ..model.page_state import PageState
 
 __all__ = ["Embedding", "start"]
-
-TRACKS = {CAMERA: VIDEO, MICROPHONE: AUDIO}
 
 
 class Embedding:
@@ -91,12 +87,7 @@ class Embedding:
         choices = self._devices.choices
         if device not in [known for known, _ in choices.available[kind]]:
             raise CommandError("unknown-device")
-        choices.choose(kind, device)
-        storage.save_devices(choices.chosen)
-        if kind == SPEAKER:
-            self._speaker_chosen()
-        else:
-            self._devices.media.switch_device(TRACKS[kind])
+        use_device(choices, self._devices.media, self._speaker_chosen, kind, device)
         self._refresh()
 
     # Messages
