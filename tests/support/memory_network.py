@@ -35,33 +35,25 @@ class Resolver:
         addressTypes: Sequence[Any] | None = None,
         transportSemantics: str = "TCP",
     ) -> Any:
-        """Deliver the address immediately."""
+        """Complete the resolution immediately."""
         resolutionReceiver.resolutionBegan(self)
-        resolutionReceiver.addressResolved(IPv4Address("TCP", "192.0.2.1", portNumber))
+        self.deliver(resolutionReceiver, portNumber)
         resolutionReceiver.resolutionComplete()
         return self
+
+    def deliver(self, receiver: IResolutionReceiver, port: int) -> None:
+        """Deliver the address."""
+        receiver.addressResolved(IPv4Address("TCP", "192.0.2.1", port))
 
     def cancel(self) -> None:
         """Do nothing, because the resolution is already complete."""
 
 
-@implementer(IHostnameResolver)
-class NoNames:
+class NoNames(Resolver):
     """Finds no address for any name."""
 
-    def resolveHostName(  # Twisted's interface
-        self,
-        resolutionReceiver: IResolutionReceiver,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Sequence[Any] | None = None,
-        transportSemantics: str = "TCP",
-    ) -> Any:
-        """Deliver no address."""
-        resolution = Resolver()
-        resolutionReceiver.resolutionBegan(resolution)
-        resolutionReceiver.resolutionComplete()
-        return resolution
+    def deliver(self, receiver: IResolutionReceiver, port: int) -> None:
+        """Deliver none."""
 
 
 class MemoryDatagrams:
