@@ -16,7 +16,7 @@ from signald.core.grant import Grant
 from signald.core.ids import parse_session_id
 from signald.core.messages import Role, SessionId
 
-__all__ = ["CLAIM", "ClaimRules", "TokenError", "quoted", "read_grant"]
+__all__ = ["CLAIM", "LAST_TIME", "ClaimRules", "TokenError", "format_time", "quoted", "read_grant"]
 
 CLAIM = "signald"
 """The private claim with the scope of a token: an object with `session` and `role`, both optional."""
@@ -33,7 +33,7 @@ _MOST_NAME = 64
 _LEAST_EXPIRY = 946_684_800
 """The beginning of the year 2000, before which nobody means a token to expire: such a number is a duration."""
 
-_MOST_TIME = 253_402_300_799
+LAST_TIME = 253_402_300_799
 """The end of the year 9999, the largest NumericDate (RFC 7519 §2): a larger number is one of milliseconds."""
 
 _MOST_QUOTED = 40
@@ -102,10 +102,11 @@ def read_grant(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> Gran
     if "nbf" in claims:
         begins = _time("nbf", claims["nbf"])
         if begins - rules.leeway > now:
-            raise TokenError("nbf", f"a time before {_date(now)}", _date(begins))
+            raise TokenError("nbf", f"a time before {format_time(now)}", format_time(begins))
     grant = _grant(claims, expires)
     if expires <= now:
-        raise TokenError("exp", f"a time after {_date(now)}", _date(expires - rules.leeway), ErrorCode.TOKEN_EXPIRED)
+        found = format_time(expires - rules.leeway)
+        raise TokenError("exp", f"a time after {format_time(now)}", found, ErrorCode.TOKEN_EXPIRED)
     return grant
 
 
@@ -160,8 +161,8 @@ def _time(claim: str, value: object) -> float:
     expected = "a time in seconds since 1970"
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TokenError(claim, expected, _kind(value))
-    if not 0 <= value <= _MOST_TIME:
-        is_milliseconds = _LEAST_EXPIRY * 1000 <= value <= _MOST_TIME * 1000
+    if not 0 <= value <= LAST_TIME:
+        is_milliseconds = _LEAST_EXPIRY * 1000 <= value <= LAST_TIME * 1000
         found = f"{_number(value)}, which are milliseconds" if is_milliseconds else _number(value)
         raise TokenError(claim, f"{expected}, up to the year 9999", found)
     return float(value)
@@ -172,7 +173,8 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if abs(value) < 10**_MOST_DIGITS else f"no number of up to {_MOST_DIGITS} digits"
 
 
-def _date(time: float) -> str:
+def format_time(time: float) -> str:
+    """Return a time in seconds since the epoch as a date and time in UTC (RFC 3339)."""
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
+from signald.auth.token_claims import LAST_TIME
 from signald.config.secret_files import read_file, read_secret
 from signald.config.settings import Tokens
 from signald.config.values import ConfigError
@@ -45,9 +46,6 @@ LEAST_RSA_BITS = 2048
 
 _MOST_KEYS = 64
 """The maximum number of keys; a token without a `kid` may be verified with each of them."""
-
-_LAST_END = 253402300799.0
-"""The last second of the year 9999, which is the largest time that can be printed as a date."""
 
 _PRIVATE_MEMBERS = ("d", "k", "p", "q", "dp", "dq", "qi", "oth")
 """Members of a JWK that only secret and private keys have (RFC 7518 §6)."""
@@ -217,7 +215,7 @@ def _ends(member: Mapping[str, Any]) -> Iterator[float]:
     Whatever is malformed says nothing.
     """
     end = member.get("exp")
-    if isinstance(end, int | float) and not isinstance(end, bool) and 0 <= end <= _LAST_END:
+    if isinstance(end, int | float) and not isinstance(end, bool) and 0 <= end <= LAST_TIME:
         yield float(end)
     certificates = member.get("x5c")
     if isinstance(certificates, list) and certificates:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from signald.auth.token_claims import TokenError
+from signald.auth.token_claims import TokenError, format_time
 from signald.auth.tokens import TokenVerifier
 from signald.config.secret_files import read_file
 from signald.config.settings import Config
 from signald.config.values import ConfigError
+from signald.core.message_sizes import utf8_length
 
 __all__ = ["STANDARD_INPUT", "check_token", "read_token"]
 
@@ -59,7 +59,7 @@ def check_token(token: str, config: Config, now: float) -> tuple[bool, str]:
             "tokens: found no key to check with; set tokens.secret_file, key_files or jwks_file, "
             "or the variable that the unit sets."
         )
-    size, most = len(token.encode()), config.limits.token_bytes
+    size, most = utf8_length(token), config.limits.token_bytes
     if size > most:
         return False, f"token-too-large: expected up to {most} bytes (limits.token_bytes), found {size}."
     try:
@@ -68,5 +68,5 @@ def check_token(token: str, config: Config, now: float) -> tuple[bool, str]:
         return False, f"{error.code.value}: {error.mismatch.sentence}"
     where = "any session" if grant.session is None else f"session {grant.session}"
     # The grant lasts for the leeway longer than the token says, which may be until after the last year of `datetime`.
-    until = datetime.fromtimestamp(grant.expires - config.tokens.leeway_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    until = format_time(grant.expires - config.tokens.leeway_seconds)
     return True, f"valid: {json.dumps(grant.user)} may be {grant.role.value} of {where} until {until}."

@@ -25,6 +25,7 @@ from signald.core.grant import Grant
 from signald.core.ice import IceSupply
 from signald.core.limits import Limits
 from signald.core.mailboxes import Mailboxes, close_peer
+from signald.core.message_sizes import utf8_length
 from signald.core.messages import (
     Count,
     Error,
@@ -113,7 +114,7 @@ class Handshake:
         if len(self.mailboxes.users) >= self.limits.users and not self.mailboxes.away:
             return _rejection(peer, ErrorCode.SERVER_FULL, request)
         if request.token is not None:
-            if len(request.token.encode()) > self.limits.token_bytes:
+            if utf8_length(request.token) > self.limits.token_bytes:
                 return _rejection(peer, ErrorCode.TOKEN_TOO_LARGE, request)
             if not self.bad_tokens.has_token(peer.address, now):
                 return _rejection(peer, ErrorCode.TOO_MANY_GUESSES, request)

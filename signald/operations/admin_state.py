@@ -11,11 +11,9 @@ from signald import __version__
 from signald.core.sessions import Session, SessionState
 from signald.core.users import UserState
 from signald.operations.metric_sources import Sources
+from signald.tls.certificates import DAY
 
 __all__ = ["MOST_SESSIONS", "SHOWN_SYMBOLS", "AdminState"]
-
-DAY_SECONDS = 86400.0
-"""A day in seconds."""
 
 MOST_SESSIONS = 100
 """The maximum number of sessions that are shown: the most recently active ones."""
@@ -52,7 +50,7 @@ class AdminState:
             ],
             "certificateDays": None
             if certificate is None
-            else round((certificate.expires - sources.wall_time()) / DAY_SECONDS, 1),
+            else round((certificate.expires - sources.wall_time()) / DAY, 1),
             "counts": self._counts(),
             "totals": self._totals(),
             "limits": {name: count for name, count in (metrics.limits | hub.evictions).items() if count},

@@ -23,6 +23,7 @@ from signald.core.directory_messages import (
     Unreachable,
 )
 from signald.core.errors import ErrorCode, SignalError
+from signald.core.message_sizes import utf8_length
 from signald.core.messages import (
     Answer,
     AppMessage,
@@ -139,7 +140,7 @@ class DirectoryProtocol(AdmittedProtocol):
         self.charge(DECISION_POINTS)
         try:
             claim = self.dialect.read_claim(name, read_query(query))
-            if len(claim.token.encode()) > self.limits.token_bytes:
+            if utf8_length(claim.token) > self.limits.token_bytes:
                 raise SignalError(ErrorCode.TOKEN_TOO_LARGE)
             id = self.dialect.read_id(port.make_id() if claim.id is None else claim.id)
             registration = port.access.registration(id, claim, self.address, port.clock.seconds())

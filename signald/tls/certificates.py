@@ -32,7 +32,7 @@ from signald.tls.authority import Authority, wall_time
 from signald.tls.browser_rules import browser_problems
 from signald.tls.context import ServerTLS, server_context
 
-__all__ = ["Certificate", "CertificateError", "CertificateReport", "LocalCertificate", "SuppliedCertificate"]
+__all__ = ["DAY", "Certificate", "CertificateError", "CertificateReport", "LocalCertificate", "SuppliedCertificate"]
 
 DAY = 86400.0
 """A day in seconds."""
